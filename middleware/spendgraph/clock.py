@@ -1,0 +1,36 @@
+"""Time is UTC: integer microseconds since 1970 in tables, aware datetimes in Python.
+
+A clock is a function without arguments that returns microseconds, so that tests can pass their own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+"""Returns the time now in microseconds since 1970-01-01 UTC."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_us() -> int:
+    """The time now, in microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1000
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds of an aware datetime.
+
+    Raises:
+        ValueError: The datetime has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"expected a datetime with a time zone, found {moment.isoformat()}")
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(microseconds: int) -> datetime:
+    """The aware UTC datetime of a time in microseconds."""
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,47 @@
+"""The errors spendgraph raises, except refusals.
+
+Refusals (`Refusal`, `ContextMissing`, `UnpricedModel`, ...) derive from LangGraph's `GraphBubbleUp` and
+therefore live in `spendgraph.hooks.refusals`, which is imported only when one is raised. Every message says
+what was expected, what was found and what to do; the values are attributes.
+"""
+
+from __future__ import annotations
+
+
+class SpendgraphError(Exception):
+    """Base of every error spendgraph raises."""
+
+
+class PolicyError(SpendgraphError):
+    """The policy file cannot be read or does not say what a policy may say.
+
+    Attributes:
+        path: The file, or `<policy>` for a policy given as text.
+        line: 1-based line of the offending node, or 0 when the file as a whole is at fault.
+    """
+
+    def __init__(self, message: str, *, path: str = "<policy>", line: int = 0) -> None:
+        where = f"{path}:{line}" if line else path
+        super().__init__(f"{where}: {message}")
+        self.path = path
+        self.line = line
+
+
+class ContextError(SpendgraphError, ValueError):
+    """A tag has a name or a value that a cost context does not accept."""
+
+
+class PriceError(SpendgraphError):
+    """A price cannot be read, or a step cannot be priced with it."""
+
+
+class LedgerError(SpendgraphError):
+    """The ledger refused an operation, or does not hold what was asked for."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger cannot be opened, read or written: nothing paid for may start."""
+
+
+class LedgerBusy(LedgerUnavailable):
+    """The ledger did not answer in time: another process holds its write lock."""

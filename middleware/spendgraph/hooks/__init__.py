@@ -1,0 +1,1 @@
+"""What LangChain and LangGraph call, and what a user calls around a provider's own SDK."""

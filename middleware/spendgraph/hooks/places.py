@@ -1,0 +1,145 @@
+"""Where a step stands: whose money, which task, which node.
+
+A `Task` is the in-memory side of one user action; a `Place` is one position inside it and is shared by every
+run that stands there; a `Run` is one LangChain run. Places are never changed after they are shared, except
+that a resolver may settle the context of a task whose root had none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spendgraph.context import CostContext
+    from spendgraph.hooks.steps import OpenStep
+
+
+class Task:
+    """One user action while it runs in this process."""
+
+    __slots__ = (
+        "announced",
+        "attempts",
+        "context",
+        "graph",
+        "is_lone",
+        "open_steps",
+        "parent_task_id",
+        "paused",
+        "replays_left",
+        "started_us",
+        "task_id",
+        "thread_id",
+    )
+
+    def __init__(
+        self,
+        task_id: str,
+        context: CostContext,
+        started_us: int,
+        *,
+        parent_task_id: str | None = None,
+        thread_id: str = "",
+        graph: str = "",
+        replays_left: dict[tuple[str, str], int] | None = None,
+        is_lone: bool = False,
+    ) -> None:
+        self.task_id = task_id
+        self.context = context
+        self.started_us = started_us
+        self.parent_task_id = parent_task_id
+        self.thread_id = thread_id
+        self.graph = graph
+        self.announced = False
+        self.paused = False
+        self.attempts: dict[str, int] = {}
+        self.open_steps: dict[str, OpenStep] = {}
+        self.replays_left = replays_left
+        self.is_lone = is_lone
+        """It is one step outside of everything: the task ends with it."""
+
+
+class Place:
+    """A position inside a task: context, enclosing step, thread and node."""
+
+    __slots__ = (
+        "attempt",
+        "checkpoint_ns",
+        "context",
+        "graph",
+        "missing",
+        "node",
+        "parent_step_id",
+        "path",
+        "problem",
+        "task",
+        "thread_id",
+    )
+
+    def __init__(
+        self,
+        task: Task,
+        context: CostContext,
+        *,
+        parent_step_id: str | None = None,
+        thread_id: str = "",
+        graph: str = "",
+        node: str = "",
+        path: str = "",
+        checkpoint_ns: str = "",
+        attempt: int = 1,
+        problem: str = "",
+    ) -> None:
+        self.task = task
+        self.context = context
+        self.parent_step_id = parent_step_id
+        self.thread_id = thread_id
+        self.graph = graph
+        self.node = node
+        self.path = path
+        self.checkpoint_ns = checkpoint_ns
+        self.attempt = attempt
+        self.problem = problem
+        self.missing: str | None = None
+
+    def moved(self, **changes: Any) -> Place:
+        """A copy of this place with some of its attributes changed."""
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in self.__slots__ if name not in {"task", "context", "missing"}
+        }
+        task = changes.pop("task", self.task)
+        context = changes.pop("context", self.context)
+        return Place(task, context, **(fields | changes))
+
+
+class Run:
+    """One LangChain run that is under way, or has just ended."""
+
+    __slots__ = ("ended", "owns_task", "parent", "paused", "place", "run_id", "spend", "step")
+
+    def __init__(
+        self,
+        run_id: object,
+        place: Place,
+        parent: Run | None,
+        spend: dict[str, Any],
+        *,
+        owns_task: bool = False,
+    ) -> None:
+        self.run_id = run_id
+        self.place = place
+        self.parent = parent
+        self.spend = spend
+        self.owns_task = owns_task
+        self.step: OpenStep | None = None
+        self.paused = False
+        self.ended = False
+
+    def is_inside(self, other: Run) -> bool:
+        """Whether `other` is this run or one of those that enclose it."""
+        run: Run | None = self
+        while run is not None:
+            if run is other:
+                return True
+            run = run.parent
+        return False

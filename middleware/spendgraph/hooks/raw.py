@@ -1,0 +1,188 @@
+"""`meter.call`, `meter.acall`, `meter.step` and `meter.record`: spending that LangChain does not announce."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_args
+
+from spendgraph.clock import to_us
+from spendgraph.hooks.raw_booking import RawBooking
+from spendgraph.hooks.raw_requests import RawRequest, describe
+from spendgraph.hooks.raw_step import RawStep
+from spendgraph.hooks.raw_streams import MeteredManager, is_raw_response, metered
+from spendgraph.hooks.tool_prices import dollars
+from spendgraph.ids import new_id
+from spendgraph.ledger.records import StepKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from spendgraph.hooks.recorder import StepRecorder
+    from spendgraph.hooks.tools import ToolRegistry
+
+STEP_KINDS: frozenset[str] = frozenset(get_args(StepKind))
+
+
+class RawCalls:
+    """Books calls made with a provider's own SDK, and costs that no SDK reports.
+
+    OpenAI's chat streams report their usage only when the request says
+    `stream_options={"include_usage": True}`. It is not added here, because it also adds a last chunk with empty
+    `choices`, which breaks code that reads `chunk.choices[0]`: without it such a stream is estimated and
+    labelled so.
+
+    Args:
+        recorder: The meter's recorder.
+        tools: The meter's tool registry, for prices of recorded costs.
+    """
+
+    def __init__(self, recorder: StepRecorder, tools: ToolRegistry) -> None:
+        self._recorder = recorder
+        self._tools = tools
+
+    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call an SDK method and book it; returns what it returns, streams as metered streams.
+
+        Raises:
+            ValueError: `fn` is not a known SDK method, or is asynchronous.
+        """
+        request = describe(fn, args, kwargs)
+        if request.is_async:
+            raise ValueError(f"meter.call: {request.name} is asynchronous, expected await meter.acall(...)")
+        if request.shape in {"manager", "http"}:
+            return self._managed(request, fn(*args, **kwargs))
+        booking = RawBooking(self._recorder, request)
+        try:
+            answer = fn(*args, **kwargs)
+        except BaseException as error:
+            booking.failed(error)
+            raise
+        return _booked(booking, answer)
+
+    async def acall(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The asynchronous twin of `call`; a synchronous SDK method runs in a thread."""
+        request = describe(fn, args, kwargs)
+        if request.shape in {"manager", "http"}:
+            return self._managed(request, fn(*args, **kwargs))
+        booking = RawBooking(self._recorder, request)
+        try:
+            if request.is_async:
+                answer = await fn(*args, **kwargs)
+            else:
+                answer = await asyncio.to_thread(fn, *args, **kwargs)
+        except BaseException as error:
+            booking.failed(error)
+            raise
+        return _booked(booking, answer)
+
+    def step(
+        self,
+        kind: str,
+        *,
+        provider: str = "",
+        model: str = "",
+        name: str = "",
+        owner: str = "",
+        inputs: object = None,
+        max_output_tokens: int | None = None,
+    ) -> RawStep:
+        """A step of any kind, as a `with` or `async with` block whose object is told what it cost.
+
+        Args:
+            kind: A step kind, or a word of your own for kind `other` (it becomes the step's name).
+            provider: Who is paid, in LangChain's words.
+            model: The model, for kinds that are priced by tokens.
+            name: What ran.
+            owner: The team that provides it.
+            inputs: What is sent, for an estimate where usage is missing; never stored.
+            max_output_tokens: The most the answer may hold, for an upper bound where it is not heard.
+        """
+        known, name = _kind_and_name(kind, name)
+        return RawStep(
+            self._recorder,
+            self._tools,
+            known,
+            name,
+            provider=provider,
+            model=model,
+            owner=owner,
+            inputs=inputs,
+            max_output_tokens=max_output_tokens,
+        )
+
+    def record(
+        self,
+        kind: str,
+        *,
+        usd: Decimal | str | float | None = None,
+        quantity: float | None = None,
+        unit: str = "",
+        name: str = "",
+        owner: str = "",
+        started: datetime | None = None,
+        ended: datetime | None = None,
+    ) -> None:
+        """Book a cost of any kind under the current context, such as `record("human_review", usd="2.50")`.
+
+        Args:
+            kind: A step kind, or a word of your own for kind `other` (it becomes the step's name).
+            usd: Dollars; whole numbers too. Without it the policy's `tools` price the name by its quantity.
+            quantity: How much of it.
+            unit: What the quantity counts.
+            name: What ran.
+            owner: The team that provides it.
+            started: When it began; now by default. The cost belongs to this moment.
+            ended: When it ended; now by default.
+
+        Raises:
+            ValueError: Neither the call nor the policy says what it costs, or a value is unusable.
+        """
+        known, name = _kind_and_name(kind, name)
+        if quantity is not None and not 0 <= quantity < float("inf"):
+            raise ValueError(f"meter.record {name!r}: expected a quantity of at least 0, found {quantity!r}")
+        charge = self._tools.charge_units(name, 1 if quantity is None else quantity)
+        cost = charge.cost_nanousd if usd is None else dollars(usd, name=f"meter.record {name!r}")
+        if cost is None:
+            raise ValueError(
+                f"meter.record {name!r}: expected usd=..., or a price for {name!r} under `tools` in the policy"
+            )
+        started_us = None if started is None else to_us(started)
+        ended_us = None if ended is None else to_us(ended)
+        if ended_us is not None and started_us is None:
+            started_us = ended_us
+        if started_us is not None and ended_us is not None and ended_us < started_us:
+            raise ValueError(f"meter.record {name!r}: it ended ({ended}) before it started ({started})")
+        step = self._recorder.open(new_id(), self._recorder.here(), known, name)
+        if started_us is not None:
+            step.started_us = started_us
+        self._recorder.close(
+            step,
+            cost_nanousd=cost,
+            quantity=quantity,
+            unit=unit or charge.unit,
+            owner=owner or charge.owner,
+            ended_us=ended_us,
+        )
+
+    def _managed(self, request: RawRequest, manager: Any) -> MeteredManager:
+        return MeteredManager(manager, lambda: RawBooking(self._recorder, request))
+
+
+def _booked(booking: RawBooking, answer: Any) -> Any:
+    if booking.request.shape == "stream":
+        return metered(answer, booking)
+    # A raw response's body is read already; its JSON is what `parse()` will make an object of.
+    booking.answered(answer.http_response.json() if is_raw_response(answer) else answer)
+    return answer
+
+
+def _kind_and_name(kind: str, name: str) -> tuple[StepKind, str]:
+    if kind in STEP_KINDS:
+        known: Any = kind
+        return known, name or kind
+    if not kind or inspect.cleandoc(kind) != kind or len(kind) > 256:
+        raise ValueError(f"expected a step kind or a short word of your own, found {kind!r}")
+    return "other", name or kind

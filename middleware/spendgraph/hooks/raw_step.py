@@ -1,0 +1,179 @@
+"""`meter.step`: a block of code that is one step, and is told what it used."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+from spendgraph.hooks.raw_errors import outcome_of, status_of
+from spendgraph.hooks.tool_prices import dollars
+from spendgraph.ids import new_id
+from spendgraph.pricing import Reported, Usage, read_provider
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from spendgraph.hooks.recorder import StepRecorder
+    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.tools import ToolRegistry
+    from spendgraph.ledger.records import StepKind
+
+_TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
+
+
+class RawStep:
+    """One step around a block of code, synchronous or not.
+
+    It opens on entering, where it may be refused, and is booked on leaving. Tell it one of `response`, `usage`
+    or `cost`; a step of a model that is told nothing is estimated from its `inputs`.
+
+    Example:
+        ```python
+        with meter.step("model", provider="acme", model="acme-1") as step:
+            step.response(my_client.complete("..."))
+        ```
+    """
+
+    def __init__(
+        self,
+        recorder: StepRecorder,
+        tools: ToolRegistry,
+        kind: StepKind,
+        name: str,
+        *,
+        provider: str,
+        model: str,
+        owner: str,
+        inputs: object,
+        max_output_tokens: int | None,
+    ) -> None:
+        self._recorder = recorder
+        self._tools = tools
+        self._kind: StepKind = kind
+        self._name = name
+        self._provider = provider
+        self._model = model
+        self._owner = owner
+        self._inputs = inputs
+        self._max_output_tokens = max_output_tokens
+        self._step: OpenStep | None = None
+        self._reported: Reported | None = None
+        self._cost_nanousd: int | None = None
+        self._quantity: float | None = None
+        self._unit = ""
+        self._result: object = None
+
+    def response(self, response: object) -> None:
+        """The provider's own response, as an SDK object or a mapping: usage, model and id are read from it."""
+        self._result = response
+        self._reported = read_provider(response, provider=self._provider)
+
+    def usage(self, usage: Usage | None = None, *, model: str = "", **tokens: int) -> None:
+        """The usage itself, as a `Usage` or as its fields: `usage(input_tokens=900, output_tokens=120)`.
+
+        Raises:
+            ValueError: A field is unknown or negative.
+        """
+        if usage is None:
+            unknown = tokens.keys() - set(Usage.__dataclass_fields__)
+            if unknown or any(count < 0 for count in tokens.values()):
+                raise ValueError(
+                    f"step.usage: expected token counts of at least 0 as of Usage, found {tokens!r}"
+                )
+            fields: dict[str, Any] = dict(tokens)
+            usage = Usage(**fields)
+        elif tokens:
+            raise ValueError("step.usage: expected a Usage or its fields, found both")
+        self._reported = Reported(usage=usage, provider=self._provider, model=model or self._model)
+
+    def cost(
+        self, *, usd: Decimal | str | float | None = None, quantity: float | None = None, unit: str = ""
+    ) -> None:
+        """What it cost in dollars (whole numbers too), or how much was used where the policy prices the name.
+
+        Raises:
+            ValueError: The amount is not usable, or there is neither one nor a price.
+        """
+        if usd is not None:
+            self._cost_nanousd = dollars(usd, name=f"step {self._name!r}")
+        elif quantity is not None:
+            charge = self._tools.charge_units(self._name, quantity)
+            if charge.cost_nanousd is None:
+                raise ValueError(
+                    f"step {self._name!r}: expected usd=..., or a price under `tools` in the policy"
+                )
+            self._cost_nanousd = charge.cost_nanousd
+            unit = unit or charge.unit
+        else:
+            raise ValueError(f"step {self._name!r}: expected usd=... or quantity=...")
+        self._quantity = quantity
+        self._unit = unit
+
+    def __enter__(self) -> Self:
+        if self._step is not None:
+            raise RuntimeError(f"step {self._name!r} was entered before: a step is one billable act")
+        self._step = self._recorder.open(
+            new_id(),
+            self._recorder.here(),
+            self._kind,
+            self._name,
+            provider=self._provider,
+            model=self._model,
+            inputs=self._inputs,
+            max_output_tokens=self._max_output_tokens,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        step = self._step
+        assert step is not None
+        status = "ok" if error is None else status_of(error)
+        told = self._reported is not None or self._cost_nanousd is not None
+        if self._kind in _TOKEN_KINDS:
+            reported, note = self._reported, ""
+            if not told and error is not None and outcome_of(error) == "free":
+                reported = Reported(usage=Usage())
+            elif not told:
+                note = "nobody said what it used"
+            self._recorder.close(
+                step,
+                reported,
+                status=status,
+                error=error,
+                cost_nanousd=self._cost_nanousd,
+                quantity=self._quantity,
+                unit=self._unit,
+                owner=self._owner,
+                note=note,
+            )
+        elif self._cost_nanousd is not None or error is not None:
+            self._recorder.close(
+                step,
+                status=status,
+                error=error,
+                cost_nanousd=self._cost_nanousd,
+                quantity=self._quantity,
+                unit=self._unit,
+                owner=self._owner or self._tools.owner(self._name),
+            )
+        else:
+            charge = self._tools.charge(self._name, self._result)
+            self._recorder.close(
+                step,
+                cost_nanousd=charge.cost_nanousd,
+                cost_basis=charge.basis,
+                quantity=charge.quantity,
+                unit=charge.unit,
+                owner=self._owner or charge.owner,
+                note=charge.note,
+            )
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)

@@ -1,0 +1,376 @@
+"""The one door between the hooks and the rooms below: opens a step, closes it, books it once.
+
+Opening may refuse (required tags missing, no price known, ledger unavailable): then the call must not go
+out. Closing never raises for what the provider said: what cannot be read is booked as an estimate or as
+unpriced, marked, and a paid answer is never lost.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spendgraph.context import missing_tags
+from spendgraph.errors import LedgerError
+from spendgraph.hooks.corrections import correction_of
+from spendgraph.hooks.outcomes import task_status
+from spendgraph.hooks.places import Place, Task
+from spendgraph.hooks.rows import Ending, StepRows
+from spendgraph.hooks.steps import OpenStep
+from spendgraph.ids import new_id
+from spendgraph.ledger.records import (
+    ContextRow,
+    CostBasis,
+    DecisionRow,
+    PriceRow,
+    Record,
+    StepKind,
+    StepRow,
+    StepStatus,
+    TaskEnd,
+    TaskStart,
+    TaskStatus,
+)
+from spendgraph.pricing import Reported, estimate_usage
+
+if TYPE_CHECKING:
+    from spendgraph.context import CostContext
+    from spendgraph.ledger import Ledger
+    from spendgraph.policy import Policy
+    from spendgraph.pricing import Price, PriceBook
+
+logger = logging.getLogger(__name__)
+
+TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
+_UNHEARD = "the end of the call was never heard"
+
+
+class StepRecorder:
+    """Books the steps of one meter.
+
+    Args:
+        ledger: Where the rows go.
+        policy: Required tags, owners and what to do about unknown prices.
+        prices: The price book.
+    """
+
+    def __init__(self, ledger: Ledger, policy: Policy, prices: PriceBook) -> None:
+        self.ledger = ledger
+        self.policy = policy
+        self.prices = prices
+        self.clock = ledger.now
+        self.here: Callable[[], Place] = self._nowhere
+        self._known: set[str] = set()
+        self._missing: dict[str, tuple[str, str]] = {}
+        self._rows = StepRows(policy, prices)
+        self._blocks_missing = policy.attribution.on_missing == "block"
+        self._blocks_unpriced = policy.prices.unpriced == "block"
+
+    # Opening
+
+    def open(
+        self,
+        step_id: str,
+        place: Place,
+        kind: StepKind,
+        name: str,
+        *,
+        provider: str = "",
+        model: str = "",
+        inputs: object = None,
+        max_output_tokens: int | None = None,
+        run_id: object = None,
+        parameters: object = None,
+    ) -> OpenStep:
+        """Open a step before its call goes out.
+
+        Raises:
+            ContextMissing: Required tags are missing and the policy blocks.
+            UnpricedModel: No price is known for the model and the policy blocks.
+            LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
+        """
+        self.ledger.ready()
+        if place.missing is None:
+            place.missing = self._check_tags(place)
+        if place.missing and self._blocks_missing:
+            self._refuse_context(step_id, place, kind, name)
+        started_us = self.clock()
+        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and model
+        if must_be_priced and self.prices.price(provider, model, started_us) is None:
+            self._refuse_unpriced(step_id, place, provider, model)
+        task = place.task
+        is_replay = False
+        if task.replays_left:
+            left = task.replays_left.get((place.checkpoint_ns, kind), 0)
+            if left > 0:
+                task.replays_left[place.checkpoint_ns, kind] = left - 1
+                is_replay = True
+        step = OpenStep(
+            step_id,
+            place,
+            kind,
+            name,
+            provider=provider,
+            model=model,
+            inputs=inputs,
+            started_us=started_us,
+            is_replay=is_replay,
+            max_output_tokens=max_output_tokens,
+            run_id=run_id,
+            parameters=parameters,
+        )
+        task.open_steps[step_id] = step
+        return step
+
+    # Closing
+
+    def close(
+        self,
+        step: OpenStep,
+        reported: Reported | None = None,
+        *,
+        status: StepStatus = "ok",
+        error: BaseException | None = None,
+        quantity: float | None = None,
+        unit: str = "",
+        cost_nanousd: int | None = None,
+        cost_basis: CostBasis | None = None,
+        owner: str = "",
+        note: str = "",
+        ended_us: int | None = None,
+        end_task: TaskStatus | None = None,
+    ) -> None:
+        """Book a step at its end; a second close of one step does nothing.
+
+        A step that was settled before its end was heard is corrected by the difference.
+
+        Args:
+            step: What `open` returned.
+            reported: What the response says; `None` or a report without usage is estimated.
+            status: How it ended.
+            error: The exception it ended with; only its class name is kept.
+            quantity: How many units were used, for steps that are not counted in tokens.
+            unit: What the units are.
+            cost_nanousd: The cost, where it is not computed from tokens.
+            cost_basis: Where that cost comes from.
+            owner: The team that provides the step, before the policy's `owners` are asked.
+            note: Why the amounts should be looked at; empty when nothing is wrong.
+            ended_us: When it ended, if not now.
+            end_task: The task ends with this step.
+        """
+        task = step.place.task
+        if task.open_steps.pop(step.step_id, None) is None and step.booked is None:
+            return
+        price = None
+        if ended_us is None:
+            ended_us = self.ledger.end_time(step.started_us)
+        ending = Ending(ended_us, status, error, owner, note, cost_basis)
+        if step.kind in TOKEN_KINDS and cost_nanousd is None:
+            row, price = self._rows.counted(step, reported, ending)
+        else:
+            row = self._rows.plain(step, cost_nanousd, ending, reported, quantity=quantity, unit=unit)
+        if end_task is None and task.is_lone:
+            end_task = task_status(error)
+        if step.booked is not None:
+            booked, step.booked = step.booked, None
+            self._post(step.place, correction_of(booked, row), price)
+            return
+        self._post(step.place, row, price, end_task=end_task)
+
+    def settle(self, steps: Iterable[OpenStep]) -> None:
+        """Book steps whose end was never heard; a late end corrects them.
+
+        A cancelled or timed-out call emits no end event, though it was sent. It is booked as an estimate, or
+        as an upper bound when the request said how long the answer could be.
+        """
+        for step in list(steps):
+            if step.place.task.open_steps.pop(step.step_id, None) is None:
+                continue
+            price = None
+            ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=_UNHEARD)
+            if step.kind in TOKEN_KINDS:
+                usage = estimate_usage(step.inputs, "")
+                basis: CostBasis = "estimated"
+                if step.max_output_tokens is not None:
+                    usage = replace(usage, output_tokens=step.max_output_tokens)
+                    basis = "upper_bound"
+                row, price = self._rows.counted(step, Reported(usage=usage), ending._replace(basis=basis))
+            else:
+                row = self._rows.plain(step, None, ending, None)
+            step.booked = row
+            step.inputs = step.parameters = None
+            self._post(step.place, row, price)
+
+    # Tasks and decisions
+
+    def announce(self, task: Task) -> None:
+        """Write a task's row at once, so that another process can resume it by its thread."""
+        if not task.announced:
+            self.ledger.post(*self._announcement(task))
+
+    def end_task(self, task: Task, status: TaskStatus, *, durable: bool = False) -> None:
+        """Write how a task ended; with `durable`, before returning.
+
+        A task that never had a row gets one, so that what was started can be counted.
+        """
+        ended_us = None if status == "paused" else self.ledger.end_time(task.started_us)
+        records: list[Record] = [*self._announcement(task), TaskEnd(task.task_id, status, ended_us)]
+        if durable:
+            self._book(*records)
+        else:
+            self.ledger.defer(*records)
+
+    def decide(self, place: Place, kind: str, outcome: str, reason: str, **detail: object) -> None:
+        """Write a decision other than *allow*."""
+        step_id = detail.pop("step_id", None)
+        self.ledger.post(
+            *self._introduction(place.context),
+            DecisionRow(
+                decision_id=new_id(),
+                kind=kind,
+                outcome=outcome,
+                reason=reason,
+                task_id=place.task.task_id,
+                step_id=None if step_id is None else str(step_id),
+                context_id=place.context.context_id,
+                detail=json.dumps(detail, sort_keys=True, default=str),
+                decided_us=self.ledger.end_time(0),
+            ),
+        )
+
+    # Refusing
+
+    def _check_tags(self, place: Place) -> str:
+        context = place.context
+        known = self._missing.get(context.context_id)
+        if known is None:
+            violations = missing_tags(context, self.policy.attribution)
+            known = (",".join(v.tag for v in violations), " ".join(v.message for v in violations))
+            if len(self._missing) > 10_000:
+                self._missing.clear()
+            self._missing[context.context_id] = known
+        return known[0]
+
+    def _refuse_context(self, step_id: str, place: Place, kind: str, name: str) -> None:
+        from spendgraph.hooks.refusals import ContextMissing
+
+        missing, messages = self._missing[place.context.context_id]
+        tags = tuple(missing.split(","))
+        self.decide(
+            place,
+            "attribution",
+            "refused",
+            messages,
+            step_id=step_id,
+            step_kind=kind,
+            name=name,
+            missing=tags,
+        )
+        raise ContextMissing(
+            f"{kind} step {name!r} was not started: {messages} {place.problem}".rstrip(),
+            missing=tags,
+            hint="Give the run its tags with meter.config(CostContext(...)) or `with meter.task(...)`.",
+        )
+
+    def _refuse_unpriced(self, step_id: str, place: Place, provider: str, model: str) -> None:
+        from spendgraph.hooks.refusals import UnpricedModel
+
+        reason = f"no price is known for model {model!r} of provider {provider or 'unknown'!r}"
+        self.decide(place, "price", "refused", reason, step_id=step_id, provider=provider, model=model)
+        raise UnpricedModel(
+            f"The call was not sent: {reason}, and the policy says `unpriced: block`.",
+            provider=provider,
+            model=model,
+            hint="Add it under prices.models in the policy file (0 makes it free).",
+        )
+
+    # Writing
+
+    def _post(
+        self, place: Place, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
+    ) -> None:
+        task = place.task
+        known = self._known
+        if (
+            end_task is None
+            and task.announced
+            and row.context_id in known
+            and (price is None or price.price_id in known)
+        ):
+            self._book(row)
+            return
+        records: list[Record] = [*self._announcement(task), *self._introduction(place.context)]
+        if price is not None and price.price_id not in self._known:
+            self._known.add(price.price_id)
+            records.append(
+                PriceRow(
+                    price.price_id,
+                    price.provider,
+                    price.model,
+                    price.source,
+                    price.effective_from,
+                    price.rates,
+                    price.note,
+                )
+            )
+        records.append(row)
+        if end_task is not None:
+            records.append(TaskEnd(task.task_id, end_task, row.ended_us))
+        self._book(*records)
+
+    def _book(self, *records: Record) -> None:
+        """Post what an end brings, without ever raising.
+
+        A paid answer is not lost to the ledger's trouble: the rows wait in memory, and the next start is
+        refused until they are written.
+        """
+        try:
+            self.ledger.post(*records)
+        except LedgerError as error:
+            logger.error("spendgraph: a step could not be written: %s", error)  # noqa: TRY400 - said in one line
+
+    def _announcement(self, task: Task) -> list[Record]:
+        if task.announced:
+            return []
+        task.announced = True
+        return [
+            *self._introduction(task.context),
+            TaskStart(
+                task.task_id,
+                task.parent_task_id,
+                task.context.context_id,
+                task.thread_id,
+                task.graph,
+                task.started_us,
+            ),
+        ]
+
+    def _introduction(self, context: CostContext) -> list[Record]:
+        if context.context_id in self._known:
+            return []
+        self._known.add(context.context_id)
+        return [
+            ContextRow(
+                context_id=context.context_id,
+                feature=context.feature,
+                team=context.team,
+                workload_class=context.workload_class,
+                tenant=context.tenant,
+                environment=context.environment,
+                user=context.user,
+                version=context.version,
+                template=context.template,
+                template_version=context.template_version,
+                workspace=context.workspace,
+                project=context.project,
+                cost_center=context.cost_center,
+                priority=context.priority,
+                extra=context.extra_json,
+            )
+        ]
+
+    def _nowhere(self) -> Place:
+        raise RuntimeError("the recorder is not attached to a meter")

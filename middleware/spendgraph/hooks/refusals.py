@@ -1,0 +1,93 @@
+"""Refusals: a call that was not let out.
+
+`Refusal` is at once a `SpendgraphError`, a LangGraph `GraphBubbleUp` and a `RuntimeError`. Only subclasses of
+`GraphBubbleUp` are let through, unretried, by RetryPolicy, error-handler nodes, `ToolNode` and LangChain's
+retry, fallback and tool-error middleware, and they leave the task unfinished, so that the graph can be
+continued without paying for finished siblings again. LangGraph is costly to import, so this module is
+imported when the first refusal is raised, never before.
+"""
+
+from __future__ import annotations
+
+from langgraph.errors import GraphBubbleUp
+
+from spendgraph.errors import SpendgraphError
+
+
+class Refusal(SpendgraphError, GraphBubbleUp, RuntimeError):  # noqa: N818 - the public name
+    """A paid call was refused before it was sent.
+
+    Attributes:
+        budget: Name of the budget that refused, or empty when it was not a budget.
+        owner: Who owns that budget.
+        scope: The scope value the budget counts, for example `tenant=acme`.
+        window: The window, as an ISO time of its start, or empty.
+        limit: Limit of the window in nano-USD, or `None`.
+        spent: Already spent in the window in nano-USD.
+        held: Held by calls under way in nano-USD.
+        asked: What the call would have reserved in nano-USD.
+        reason: A short machine-readable word.
+        approval_id: Id of the approval that would let it out, or empty.
+        hint: What to do.
+    """
+
+    reason = "refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        hint: str = "",
+        budget: str = "",
+        owner: str = "",
+        scope: str = "",
+        window: str = "",
+        limit: int | None = None,
+        spent: int = 0,
+        held: int = 0,
+        asked: int = 0,
+        approval_id: str = "",
+    ) -> None:
+        super().__init__(f"{message} {hint}".rstrip())
+        self.budget = budget
+        self.owner = owner
+        self.scope = scope
+        self.window = window
+        self.limit = limit
+        self.spent = spent
+        self.held = held
+        self.asked = asked
+        self.reason = reason or type(self).reason
+        self.approval_id = approval_id
+        self.hint = hint
+
+
+class ContextMissing(Refusal):
+    """Required tags are missing or not allowed, and the policy says to block.
+
+    Attributes:
+        missing: Names of the tags at fault.
+    """
+
+    reason = "context_missing"
+
+    def __init__(self, message: str, *, missing: tuple[str, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.missing = missing
+
+
+class UnpricedModel(Refusal):
+    """No price is known for the model, and the policy says to block.
+
+    Attributes:
+        provider: The provider as the model names it.
+        model: The model asked for.
+    """
+
+    reason = "unpriced_model"
+
+    def __init__(self, message: str, *, provider: str, model: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.model = model

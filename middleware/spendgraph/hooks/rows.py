@@ -1,0 +1,218 @@
+"""What is written of a step: its tokens, its price, its place, its owner."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple
+
+from spendgraph.ledger.records import CostBasis, StepRow, StepStatus
+from spendgraph.pricing import Reported, Usage, estimate_usage, with_cache_ttl
+
+if TYPE_CHECKING:
+    from spendgraph.hooks.places import Place
+    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.policy import Policy
+    from spendgraph.pricing import Price, PriceBook
+
+_NOTHING_REPORTED = Reported()
+_NO_USAGE = Usage()
+_MOST_KEPT = 10_000
+
+
+class Ending(NamedTuple):
+    """How a step ended.
+
+    Attributes:
+        ended_us: When.
+        status: How.
+        error: The exception it ended with; only its class name is kept.
+        owner: The team that provides the step, before the policy's `owners` are asked.
+        note: Why the amounts should be looked at, or empty.
+        basis: Where the cost comes from, if that is known beforehand.
+    """
+
+    ended_us: int
+    status: StepStatus = "ok"
+    error: BaseException | None = None
+    owner: str = ""
+    note: str = ""
+    basis: CostBasis | None = None
+
+
+class StepRows:
+    """Makes the rows of steps.
+
+    Args:
+        policy: Says who owns a step.
+        prices: The price book.
+    """
+
+    def __init__(self, policy: Policy, prices: PriceBook) -> None:
+        self._rules = policy.owners
+        self._prices = prices
+        self._owners: dict[tuple[str, str, str], str] = {}
+
+    def counted(
+        self, step: OpenStep, reported: Reported | None, ending: Ending
+    ) -> tuple[StepRow, Price | None]:
+        """The row of a step that is priced by its tokens, and the price it was charged at.
+
+        What the response does not say is estimated; a model that answers under a name nobody has priced is
+        charged as the one that was asked for.
+        """
+        reported = reported or _NOTHING_REPORTED
+        usage = reported.usage
+        basis = ending.basis
+        if usage is None:
+            usage = estimate_usage(step.inputs, reported.output_text)
+            basis = basis or "estimated"
+        elif reported.ttl_unknown:
+            usage = with_cache_ttl(usage, step.inputs, step.parameters)
+        if basis is None:
+            basis = "estimated" if reported.estimated else "upper_bound" if usage.note else "reported"
+        provider = step.provider or reported.provider
+        model = reported.model or step.model
+        price = self._prices.price(provider, model, step.started_us, reported.service_tier)
+        notes = [part for part in (usage.note, ending.note) if part]
+        if price is None and model != step.model:
+            price = self._prices.price(provider, step.model, step.started_us, reported.service_tier)
+            if price is not None:
+                notes.append(f"no price for {model}: priced as {step.model}")
+        cost = saved = 0
+        status = ending.status
+        if price is None:
+            if usage != _NO_USAGE:
+                basis = "unpriced"
+        elif reported.cache_hit:
+            saved = price.cost(usage)
+        else:
+            cost, saved = price.cost(usage), price.saved(usage)
+        if price is not None and price.note:
+            notes.append(price.note)
+        if reported.cache_hit:
+            status = "cache_hit"
+        row = self._row(
+            step,
+            ending,
+            cost,
+            basis,
+            status,
+            "; ".join(notes) if notes else "",
+            usage,
+            reported,
+            provider=provider,
+            model=model,
+            saved=saved,
+            price_id=None if price is None else price.price_id,
+        )
+        return row, price
+
+    def plain(
+        self,
+        step: OpenStep,
+        cost: int | None,
+        ending: Ending,
+        reported: Reported | None,
+        *,
+        quantity: float | None = None,
+        unit: str = "",
+    ) -> StepRow:
+        """The row of a step whose cost is known without its tokens; `None` is what nobody has priced."""
+        reported = reported or _NOTHING_REPORTED
+        basis = ending.basis or ("free" if cost is None else "configured")
+        return self._row(
+            step,
+            ending,
+            cost or 0,
+            basis,
+            ending.status,
+            ending.note,
+            reported.usage or _NO_USAGE,
+            reported,
+            provider=step.provider,
+            model=reported.model or step.model,
+            quantity=quantity,
+            unit=unit,
+        )
+
+    def _row(
+        self,
+        step: OpenStep,
+        ending: Ending,
+        cost: int,
+        basis: CostBasis,
+        status: StepStatus,
+        note: str,
+        usage: Usage,
+        reported: Reported,
+        *,
+        provider: str = "",
+        model: str = "",
+        saved: int = 0,
+        price_id: str | None = None,
+        quantity: float | None = None,
+        unit: str = "",
+    ) -> StepRow:
+        place = step.place
+        error = ending.error
+        return StepRow(
+            step_id=step.step_id,
+            task_id=place.task.task_id,
+            kind=step.kind,
+            context_id=place.context.context_id,
+            started_us=step.started_us,
+            ended_us=ending.ended_us,
+            recorded_us=ending.ended_us,
+            parent_step_id=place.parent_step_id,
+            thread_id=place.thread_id,
+            graph=place.graph,
+            node=place.node,
+            path=place.path,
+            checkpoint_ns=place.checkpoint_ns,
+            attempt=place.attempt,
+            is_replay=int(step.is_replay),
+            name=step.name,
+            provider=provider,
+            model_requested=step.model,
+            model=model,
+            service_tier=reported.service_tier,
+            response_id=reported.response_id,
+            owner_team=ending.owner or self._owner(step.kind, step.name, place),
+            missing_tags=place.missing or "",
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            audio_input_tokens=usage.audio_input_tokens,
+            audio_output_tokens=usage.audio_output_tokens,
+            image_tokens=usage.image_tokens,
+            quantity=quantity,
+            unit=unit,
+            cost_nanousd=cost,
+            cost_basis=basis,
+            saved_nanousd=saved,
+            price_id=price_id,
+            usage_note=note,
+            status=status,
+            error_class="" if error is None else type(error).__name__,
+        )
+
+    def _owner(self, kind: str, name: str, place: Place) -> str:
+        key = (kind, name, place.node)
+        team = self._owners.get(key)
+        if team is None:
+            team = ""
+            for rule in self._rules:
+                if (
+                    (rule.kind is None or rule.kind == kind)
+                    and (rule.name is None or fnmatchcase(name, rule.name))
+                    and (rule.node is None or fnmatchcase(place.node, rule.node))
+                ):
+                    team = rule.team
+                    break
+            if len(self._owners) > _MOST_KEPT:
+                self._owners.clear()
+            self._owners[key] = team
+        return team or place.context.team

@@ -1,0 +1,64 @@
+"""A step between its start and its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spendgraph.hooks.places import Place
+    from spendgraph.ledger.records import StepRow
+
+
+class OpenStep:
+    """A step that has started and has not been booked yet.
+
+    `inputs` and `parameters` are what was sent, kept by reference until the end, only to estimate usage that
+    a provider does not report; they are never written.
+    """
+
+    __slots__ = (
+        "booked",
+        "inputs",
+        "is_replay",
+        "kind",
+        "max_output_tokens",
+        "model",
+        "name",
+        "parameters",
+        "place",
+        "provider",
+        "run_id",
+        "started_us",
+        "step_id",
+    )
+
+    def __init__(
+        self,
+        step_id: str,
+        place: Place,
+        kind: str,
+        name: str,
+        *,
+        provider: str,
+        model: str,
+        inputs: object,
+        started_us: int,
+        is_replay: bool,
+        max_output_tokens: int | None = None,
+        run_id: object = None,
+        parameters: object = None,
+    ) -> None:
+        self.step_id = step_id
+        self.place = place
+        self.kind = kind
+        self.name = name
+        self.provider = provider
+        self.model = model
+        self.inputs = inputs
+        self.started_us = started_us
+        self.is_replay = is_replay
+        self.max_output_tokens = max_output_tokens
+        self.run_id = run_id
+        self.parameters = parameters
+        self.booked: StepRow | None = None
+        """The row already booked, when the step was settled before its end was heard."""

@@ -1,0 +1,45 @@
+"""The books: an append-only SQLite ledger of every step. The only room that opens a database."""
+
+from __future__ import annotations
+
+from spendgraph.ledger.ledger import Ledger
+from spendgraph.ledger.reader import LedgerReader
+from spendgraph.ledger.records import (
+    ContextRow,
+    CostBasis,
+    DecisionRow,
+    Entry,
+    PriceRow,
+    Record,
+    StepKind,
+    StepRow,
+    StepStatus,
+    TaskEnd,
+    TaskOutcome,
+    TaskStart,
+    TaskStatus,
+)
+from spendgraph.ledger.resume import PausedTask
+from spendgraph.ledger.tree import TaskTree
+from spendgraph.ledger.verify import Problem
+
+__all__ = [
+    "ContextRow",
+    "CostBasis",
+    "DecisionRow",
+    "Entry",
+    "Ledger",
+    "LedgerReader",
+    "PausedTask",
+    "PriceRow",
+    "Problem",
+    "Record",
+    "StepKind",
+    "StepRow",
+    "StepStatus",
+    "TaskEnd",
+    "TaskOutcome",
+    "TaskStart",
+    "TaskStatus",
+    "TaskTree",
+]

@@ -1,0 +1,280 @@
+"""The ledger as the rooms above use it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgraph.clock import Clock, from_us, utc_us
+from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
+from spendgraph.ledger import registry
+from spendgraph.ledger.connection import BUSY_DEADLINE_S
+from spendgraph.ledger.corrections import correction_of
+from spendgraph.ledger.elsewhere import run_elsewhere
+from spendgraph.ledger.place import find_place
+from spendgraph.ledger.reader import LedgerReader
+from spendgraph.ledger.resume import PausedTask, find_unfinished
+from spendgraph.ledger.thread import Request
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from spendgraph.ledger.records import CostBasis, Record, StepRow
+    from spendgraph.ledger.writer import Writer
+
+LOOP_WAIT_S: Final = 0.025
+"""How long an event loop waits for the ledger thread at most."""
+
+CLOCK_TOLERANCE_US: Final = 5_000_000
+"""How far the clock may go back before the ledger refuses to go on."""
+
+
+class Ledger(LedgerReader):
+    """The books: an append-only SQLite file of every step, who pays for it and what it cost.
+
+    Every `Ledger` of one path in one process shares one connection. Rows are durable when `post` returns,
+    or, posted on a running event loop, when `flush` or `settle` says so. It does not price, attribute or
+    decide anything, and stores no text of prompts and answers.
+
+    >>> from spendgraph.ledger import Ledger, ContextRow, StepRow
+    >>> with Ledger.open(":memory:") as ledger:
+    ...     ledger.post(
+    ...         ContextRow("c1", feature="triage"),
+    ...         StepRow("s1", "t1", "model", "c1", 0, 0, 0, cost_nanousd=5_615_000),
+    ...     )
+    ...     ledger.spend(["feature"])[0]["cost_nanousd"]
+    5615000
+    """
+
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        super().__init__(writer.place)
+        self._writer = writer
+        self._clock = clock
+        self._closed = False
+        self._secret: bytes
+        self._latest_us: int
+        self._secret, self._latest_us = writer.query(_read_settings)
+
+    @classmethod
+    def open(cls, url: str | Path, *, clock: Clock = utc_us) -> Ledger:
+        """Open a ledger for writing; make it where there is none, and bring its schema up to date.
+
+        Args:
+            url: A path, a `sqlite:///` URL, or `:memory:`.
+            clock: Returns the time in microseconds UTC.
+
+        Raises:
+            LedgerError: The file is not a ledger, or a newer spendgraph made it.
+            LedgerUnavailable: The file cannot be opened, created or written.
+        """
+        return run_elsewhere(lambda: cls(registry.acquire(find_place(url)), clock))
+
+    @staticmethod
+    def open_readonly(url: str | Path) -> LedgerReader:
+        """Open a ledger for reading; nothing is created or changed.
+
+        Raises:
+            LedgerError: It is not a ledger of this version.
+            LedgerUnavailable: It cannot be read.
+        """
+        return LedgerReader.at(url)
+
+    def post(self, *records: Record) -> None:
+        """Write records in ONE transaction: committed on return, or queued where an event loop is running.
+
+        Contexts and prices come before the rows that name them. What was posted before counts once.
+
+        Raises:
+            LedgerUnavailable: They could not be written now. They stay queued, in order, and are tried
+                again by the next call.
+            LedgerError: The ledger refused a row (a fault of the caller); it is kept in a file of rejected
+                rows beside the ledger.
+        """
+        self._writer.post(records)
+
+    def defer(self, *records: Record) -> None:
+        """Leave records to be written with the next ones, or a few milliseconds later; never blocks.
+
+        For rows that may be lost with a killed process, such as the end of a task.
+        """
+        self._writer.defer(records)
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes of this ledger: the key of its users' pseudonyms."""
+        return self._secret
+
+    def now(self) -> int:
+        """The time for a start, in microseconds: never earlier than the ledger's latest.
+
+        Raises:
+            LedgerUnavailable: The clock has gone back by more than five seconds.
+        """
+        now = self._clock()
+        latest = self._latest_us
+        if now >= latest:
+            self._latest_us = now
+            return now
+        if latest - now > CLOCK_TOLERANCE_US:
+            raise LedgerUnavailable(
+                f"the clock says {from_us(now).isoformat()}, but the ledger {self.place.name} has entries up to"
+                f" {from_us(latest).isoformat()}: set the clock right, or budgets would count in closed windows"
+            )
+        return latest
+
+    def end_time(self, started_us: int) -> int:
+        """The time for an end, which is never refused: at least the start's."""
+        return max(self._clock(), started_us)
+
+    def ready(self) -> None:
+        """Ask, before anything paid for starts, whether its step can be written.
+
+        Raises:
+            LedgerUnavailable: The last write failed, and trying again fails now.
+        """
+        if self._writer.failure is not None:
+            self._retry()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything posted is written.
+
+        Returns:
+            Whether it is; `False` after the timeout (5 seconds if none is given) or a failed write.
+        """
+        wait = BUSY_DEADLINE_S if timeout is None else timeout
+        if _get_running_loop() is not None:
+            return not isinstance(self._wait_for_thread(None, wait), Exception)
+        try:
+            self._writer.drain(timeout=wait)
+        except LedgerUnavailable:
+            return False
+        return True
+
+    async def aflush(self) -> bool:
+        """Like `flush`, without blocking the event loop."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[object] = loop.create_future()
+
+        def settle(result: object) -> None:
+            if not done.done():
+                done.set_result(result)
+
+        def reply(result: object) -> None:
+            # The loop may have ended, or given up waiting, meanwhile.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, result)
+
+        self._writer.thread.ask(Request(reply))
+        return not isinstance(await done, Exception)
+
+    def settle(self, max_wait: float = 0.005) -> None:
+        """On an event loop, wait briefly for what is queued; not at all while the ledger is known to lag."""
+        writer = self._writer
+        if writer.lagging or writer.idle:
+            return
+        if _get_running_loop() is None:
+            self.flush(max_wait)
+        elif isinstance(self._wait_for_thread(None, max_wait), LedgerBusy):
+            writer.lagging = True
+
+    def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
+        """The one unfinished task of a thread of a graph, to be gone on with.
+
+        Returns:
+            `None` when there is none, or when there are several.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer within 25 ms.
+            LedgerUnavailable: The ledger cannot be read.
+        """
+
+        def find(connection: sqlite3.Connection) -> PausedTask | None:
+            return find_unfinished(connection, graph, thread_id)
+
+        if not thread_id:
+            return None
+        if _get_running_loop() is None:
+            found = self._writer.query(find)
+        else:
+            found = self._wait_for_thread(find, LOOP_WAIT_S)
+        if isinstance(found, Exception):
+            raise found
+        assert found is None or isinstance(found, PausedTask)
+        return found
+
+    def correct(
+        self,
+        step_id: str,
+        *,
+        reason: str,
+        cost_basis: CostBasis | None = None,
+        correction_id: str | None = None,
+        **deltas: int,
+    ) -> StepRow:
+        """Correct a step by a new row with signed differences; the step itself never changes.
+
+        Args:
+            step_id: The step to correct.
+            reason: Why, kept as the row's `usage_note`.
+            cost_basis: What the corrected cost rests on, if not what the step's did.
+            correction_id: The new row's id, where delivering a correction twice must count once.
+            **deltas: Token counts, `cost_nanousd` and `saved_nanousd`, as differences.
+
+        Returns:
+            The new row, written.
+
+        Raises:
+            LedgerError: There is no such charge.
+            ValueError: A delta is not a number of the step, or there is none.
+        """
+        for step in self.steps(step_id=step_id, entry="charge"):
+            row = correction_of(
+                step, deltas, reason, recorded_us=self._clock(), cost_basis=cost_basis, step_id=correction_id
+            )
+            self.post(row)
+            return row
+        raise LedgerError(f"the ledger {self.place.name} has no step {step_id!r} to correct")
+
+    def close(self) -> None:
+        """Write what is queued and give up the ledger; the connection closes with its last user."""
+        if not self._closed:
+            self._closed = True
+            run_elsewhere(lambda: registry.release(self._writer))
+
+    @contextmanager
+    def _reading(self) -> Generator[sqlite3.Connection, None, None]:
+        self.flush()
+        with super()._reading() as connection:
+            yield connection
+
+    def _retry(self) -> None:
+        if _get_running_loop() is None:
+            self._writer.drain(timeout=1.0)
+            return
+        result = self._wait_for_thread(None, LOOP_WAIT_S)
+        if isinstance(result, LedgerError):
+            raise (self._writer.failure or result).with_traceback(None)
+
+    def _wait_for_thread(self, work: Callable[[sqlite3.Connection], Any] | None, seconds: float) -> object:
+        """What the ledger thread replies, or a `LedgerBusy` after some seconds."""
+        reply: SimpleQueue[object] = SimpleQueue()
+        self._writer.thread.ask(Request(reply.put, work))
+        try:
+            return reply.get(timeout=seconds)
+        except Empty:
+            return LedgerBusy(
+                f"the ledger {self.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
+                " holds the write lock, or the disk is slow"
+            )
+
+
+def _read_settings(connection: sqlite3.Connection) -> tuple[bytes, int]:
+    """The ledger's secret and the time of its latest row."""
+    (secret,) = connection.execute("SELECT value FROM settings WHERE key = 'secret'").fetchone()
+    row = connection.execute("SELECT recorded_us FROM steps ORDER BY seq DESC LIMIT 1").fetchone()
+    return bytes.fromhex(secret), row[0] if row else 0

@@ -1,0 +1,169 @@
+"""Reading a ledger: steps, tasks, spend and the check of the books.
+
+A reader opens a connection for each question and closes it. Long answers are read in pages, so that no
+question holds back the WAL's checkpoint.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from spendgraph.errors import LedgerError
+from spendgraph.ledger import columns
+from spendgraph.ledger.connection import open_reader
+from spendgraph.ledger.place import Place, find_place
+from spendgraph.ledger.tree import TaskTree, read_tree
+from spendgraph.ledger.verify import Problem, Progress, verify
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Generator, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+    from typing import Self
+
+_PAGE = 1000
+
+_STEPS = ", ".join(
+    [*(f"s.{name}" for name in columns.STEP_COLUMNS), *(f"c.{tag}" for tag in columns.TAGS), "c.extra"]
+)
+
+_SUMS = """\
+count(*) FILTER (WHERE s.entry = 'charge') AS steps,
+count(DISTINCT s.task_id) AS tasks,
+sum(s.cost_nanousd) AS cost_nanousd,
+sum(s.saved_nanousd) AS saved_nanousd,
+sum(s.input_tokens) AS input_tokens,
+sum(s.output_tokens) AS output_tokens,
+sum(s.cache_read_tokens) AS cache_read_tokens,
+coalesce(sum(s.cost_nanousd) FILTER (WHERE s.missing_tags <> ''), 0) AS unattributed_nanousd,
+coalesce(sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_bound')), 0)
+  AS not_reported_nanousd,
+count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps"""
+
+
+class LedgerReader:
+    """A ledger opened for reading.
+
+    Its methods block; call them from a thread where an event loop runs. Get one from `Ledger.open_readonly`.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    @classmethod
+    def at(cls, url: str | Path) -> LedgerReader:
+        """A reader of the ledger at a path or `sqlite:///` URL.
+
+        Raises:
+            LedgerError: It is not a ledger of this version.
+            LedgerUnavailable: It cannot be read.
+        """
+        reader = LedgerReader(find_place(url))
+        with reader._reading():
+            return reader
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the ledger."""
+
+    def steps(
+        self, *, since: datetime | int | None = None, until: datetime | int | None = None, **filters: object
+    ) -> Iterator[dict[str, Any]]:
+        """Every step and correction in the order of writing, with its tags.
+
+        Args:
+            since: Only steps that started then or later (an aware datetime, or microseconds).
+            until: Only steps that started earlier.
+            **filters: Columns of `steps` and tags: a value, or several of which one must match.
+
+        Yields:
+            A dictionary of the columns of `steps`, the tags, and `extra` as JSON.
+
+        Raises:
+            ValueError: A filter names no column.
+        """
+        condition, parameters = columns.where(filters, since, until)
+        return self._pages(condition, parameters)
+
+    def task(self, task_id: str) -> TaskTree:
+        """The tree of a task: its steps by node path, and the tasks it opened, with sums.
+
+        Raises:
+            LedgerError: The ledger does not know the task.
+        """
+        with self._reading() as connection:
+            tree = read_tree(connection, task_id)
+        if tree is None:
+            raise LedgerError(f"the ledger {self.place.name} has no task {task_id!r}")
+        return tree
+
+    def spend(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: datetime | int | None = None,
+        until: datetime | int | None = None,
+        **filters: object,
+    ) -> list[dict[str, Any]]:
+        """Sums by tags, step columns, `extra.<key>` or UTC `hour`, `day`, `month`; the dearest first.
+
+        Args:
+            by: What to group by; nothing gives one row in all (no row for an empty ledger).
+            since: Only steps that started then or later (an aware datetime, or microseconds).
+            until: Only steps that started earlier.
+            **filters: As in `steps`.
+
+        Returns:
+            Rows with the names in `by`, and `steps`, `tasks`, `cost_nanousd`, `saved_nanousd`, tokens,
+            `unattributed_nanousd`, `not_reported_nanousd` (parts of the cost) and `unpriced_steps`.
+
+        Raises:
+            ValueError: A name is no column.
+        """
+        condition, parameters = columns.where(filters, since, until)
+        selected, own = list[str](), columns.Parameters()
+        for name in by:
+            sql, values = columns.expression(name)
+            selected.append(f'{sql} AS "{name}"')
+            own += values
+        numbers = [str(position) for position in range(1, len(by) + 1)]
+        query = (
+            f"SELECT {', '.join([*selected, _SUMS])} FROM steps AS s"  # noqa: S608 - from the whitelist
+            f" JOIN contexts AS c ON c.context_id = s.context_id WHERE {condition}"
+            f" {'GROUP BY ' + ', '.join(numbers) if by else 'HAVING count(*) > 0'}"
+            f" ORDER BY {', '.join(['cost_nanousd DESC', *numbers])}"
+        )
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query, [*own, *parameters])]
+
+    def verify(self, progress: Progress | None = None) -> list[Problem]:
+        """Check the books: every hash, reference and sum is derived again; an empty list means sound."""
+        with self._reading() as connection:
+            return verify(connection, self.place, progress)
+
+    def _pages(self, condition: str, parameters: columns.Parameters) -> Iterator[dict[str, Any]]:
+        query = (
+            f"SELECT {_STEPS} FROM steps AS s JOIN contexts AS c ON c.context_id = s.context_id"  # noqa: S608 - from the whitelist
+            f" WHERE {condition} AND s.seq > ? ORDER BY s.seq LIMIT {_PAGE}"
+        )
+        last = -1
+        with self._reading() as connection:
+            while rows := connection.execute(query, [*parameters, last]).fetchall():
+                for row in rows:
+                    yield dict(row)
+                last = rows[-1]["seq"]
+
+    @contextmanager
+    def _reading(self) -> Generator[sqlite3.Connection, None, None]:
+        connection = open_reader(self.place)
+        try:
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,269 @@
+-- Generated from the migrations by `python -m spendgraph.ledger.schema`: do not edit.
+
+CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+);
+
+CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name");
+
+CREATE TABLE contexts (
+  context_id TEXT NOT NULL PRIMARY KEY, -- hash of the tags below: equal tags are one row
+  feature TEXT NOT NULL,
+  team TEXT NOT NULL,
+  workload_class TEXT NOT NULL, -- interactive, batch, eval, background, or empty
+  tenant TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  user TEXT NOT NULL, -- as given, or a pseudonym (u_...) where the policy says hashed
+  version TEXT NOT NULL,
+  template TEXT NOT NULL,
+  template_version TEXT NOT NULL,
+  workspace TEXT NOT NULL,
+  project TEXT NOT NULL,
+  cost_center TEXT NOT NULL,
+  priority TEXT NOT NULL,
+  extra TEXT NOT NULL CHECK (json_valid(extra)) -- further tags, a JSON object
+) STRICT;
+
+CREATE TABLE prices (
+  price_id TEXT NOT NULL PRIMARY KEY, -- hash of the columns below
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  source TEXT NOT NULL, -- policy, or the price list and its version
+  effective_from TEXT NOT NULL, -- ISO date, or empty
+  rates TEXT NOT NULL CHECK (json_valid(rates)), -- US dollars per unit, JSON
+  note TEXT NOT NULL -- why it is not the exact price, or empty
+) STRICT;
+
+CREATE TRIGGER contexts_refuse_update BEFORE UPDATE ON contexts
+BEGIN
+  SELECT raise(ABORT, 'contexts is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER contexts_refuse_delete BEFORE DELETE ON contexts
+BEGIN
+  SELECT raise(ABORT, 'contexts is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER contexts_keep_first BEFORE INSERT ON contexts
+WHEN EXISTS (SELECT 1 FROM contexts WHERE context_id = NEW.context_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER prices_refuse_update BEFORE UPDATE ON prices
+BEGIN
+  SELECT raise(ABORT, 'prices is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER prices_refuse_delete BEFORE DELETE ON prices
+BEGIN
+  SELECT raise(ABORT, 'prices is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER prices_keep_first BEFORE INSERT ON prices
+WHEN EXISTS (SELECT 1 FROM prices WHERE price_id = NEW.price_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TABLE tasks (
+  task_id TEXT NOT NULL PRIMARY KEY,
+  parent_task_id TEXT, -- the task that opened this one
+  context_id TEXT NOT NULL REFERENCES contexts (context_id),
+  thread_id TEXT NOT NULL,
+  graph TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('running', 'paused', 'finished', 'failed', 'refused', 'cancelled')),
+  resumable INTEGER NOT NULL CHECK (resumable IN (0, 1)), -- 1 while the thread can still go on with this task
+  outcome TEXT NOT NULL CHECK (outcome IN ('', 'success', 'failure')),
+  value_nanousd INTEGER, -- what the outcome was worth
+  started_us INTEGER NOT NULL, -- microseconds since 1970 UTC
+  ended_us INTEGER -- empty while it runs or is paused
+) STRICT;
+
+CREATE INDEX tasks_of_thread ON tasks (thread_id, graph) WHERE resumable = 1 AND thread_id <> '';
+
+CREATE INDEX tasks_of_parent ON tasks (parent_task_id) WHERE parent_task_id IS NOT NULL;
+
+CREATE TABLE steps (
+  seq INTEGER PRIMARY KEY, -- order of writing
+  step_id TEXT NOT NULL UNIQUE CHECK (step_id <> ''),
+  task_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('model', 'tool', 'retriever', 'embedding', 'rerank', 'other')),
+  context_id TEXT NOT NULL REFERENCES contexts (context_id), -- who pays
+  started_us INTEGER NOT NULL, -- microseconds since 1970 UTC; a step belongs to its start
+  ended_us INTEGER NOT NULL,
+  recorded_us INTEGER NOT NULL,
+  entry TEXT NOT NULL CHECK (entry IN ('charge', 'correction')), -- a correction carries signed differences
+  corrects_step_id TEXT,
+  parent_step_id TEXT, -- the step (a tool's, say) inside which this one ran
+  thread_id TEXT NOT NULL,
+  graph TEXT NOT NULL,
+  node TEXT NOT NULL,
+  path TEXT NOT NULL, -- the nodes from the root graph down to this one
+  checkpoint_ns TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  is_replay INTEGER NOT NULL CHECK (is_replay IN (0, 1)), -- 1: paid again after an interrupt or a retry
+  name TEXT NOT NULL, -- the tool, the retriever, the model's class, or the caller's word for the step
+  provider TEXT NOT NULL,
+  model_requested TEXT NOT NULL,
+  model TEXT NOT NULL, -- the model that answered, and that was priced
+  service_tier TEXT NOT NULL,
+  response_id TEXT NOT NULL,
+  owner_team TEXT NOT NULL, -- who provides the step; the context's team consumes it
+  missing_tags TEXT NOT NULL, -- required tags nobody gave; not empty means unattributed
+  input_tokens INTEGER NOT NULL, -- all of them, cached ones included
+  output_tokens INTEGER NOT NULL, -- all of them, reasoning included
+  cache_read_tokens INTEGER NOT NULL,
+  cache_write_5m_tokens INTEGER NOT NULL,
+  cache_write_1h_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  audio_input_tokens INTEGER NOT NULL,
+  audio_output_tokens INTEGER NOT NULL,
+  image_tokens INTEGER NOT NULL,
+  quantity REAL, -- of unit, for steps not counted in tokens
+  unit TEXT NOT NULL,
+  cost_nanousd INTEGER NOT NULL, -- 1 US dollar is 1,000,000,000
+  cost_basis TEXT NOT NULL CHECK (
+    cost_basis IN ('reported', 'estimated', 'upper_bound', 'configured', 'free', 'unpriced')
+  ),
+  estimate_nanousd INTEGER, -- what the call was expected to cost
+  reserved_nanousd INTEGER, -- what was set aside for it
+  saved_nanousd INTEGER NOT NULL, -- by the prompt cache; negative where writing cost more than reading saved
+  price_id TEXT REFERENCES prices (price_id),
+  usage_note TEXT NOT NULL, -- why the counts are doubtful, or why a correction was made
+  status TEXT NOT NULL CHECK (status IN ('ok', 'error', 'cut', 'cancelled', 'cache_hit')),
+  error_class TEXT NOT NULL,
+  CHECK ((entry = 'correction') = (corrects_step_id IS NOT NULL))
+) STRICT;
+
+CREATE INDEX steps_started ON steps (started_us);
+
+CREATE INDEX steps_of_task ON steps (task_id);
+
+CREATE INDEX steps_corrections ON steps (corrects_step_id) WHERE corrects_step_id IS NOT NULL;
+
+CREATE TRIGGER steps_refuse_update BEFORE UPDATE ON steps
+BEGIN
+  SELECT raise(ABORT, 'steps is append-only: update refused, corrections are new rows');
+END;
+
+CREATE TRIGGER steps_refuse_delete BEFORE DELETE ON steps
+BEGIN
+  SELECT raise(ABORT, 'steps is append-only: delete refused, corrections are new rows');
+END;
+
+CREATE TRIGGER steps_keep_first BEFORE INSERT ON steps
+WHEN EXISTS (SELECT 1 FROM steps WHERE step_id = NEW.step_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TABLE decisions (
+  decision_id TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL, -- context, attribution, price, usage
+  outcome TEXT NOT NULL, -- ignored, recorded, refused
+  reason TEXT NOT NULL,
+  task_id TEXT NOT NULL,
+  step_id TEXT,
+  context_id TEXT,
+  detail TEXT NOT NULL CHECK (json_valid(detail)),
+  decided_us INTEGER NOT NULL -- microseconds since 1970 UTC
+) STRICT;
+
+CREATE INDEX decisions_decided ON decisions (decided_us);
+
+CREATE TRIGGER decisions_refuse_update BEFORE UPDATE ON decisions
+BEGIN
+  SELECT raise(ABORT, 'decisions is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER decisions_refuse_delete BEFORE DELETE ON decisions
+BEGIN
+  SELECT raise(ABORT, 'decisions is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER decisions_keep_first BEFORE INSERT ON decisions
+WHEN EXISTS (SELECT 1 FROM decisions WHERE decision_id = NEW.decision_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TABLE settings (
+  key TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL -- the row `secret` is the key of pseudonyms: whoever has it can test guessed user names
+) STRICT;
+
+CREATE VIEW spend AS -- one row per step; _usd is for reading, sum cost_nanousd for exact totals
+SELECT
+  s.seq, s.step_id, s.entry, strftime('%Y-%m-%dT%H:%M:%S', s.started_us / 1000000, 'unixepoch') || printf('.%06dZ', s.started_us % 1000000) AS started,
+  round((s.ended_us - s.started_us) / 1e6, 3) AS seconds,
+  c.feature, c.team, c.workload_class, c.tenant, c.environment, c.user, c.version, c.template,
+  c.template_version, c.workspace, c.project, c.cost_center, c.priority, c.extra,
+  s.missing_tags, s.missing_tags <> '' AS unattributed, s.owner_team,
+  s.kind, s.name, s.provider, s.model, s.service_tier, s.graph, s.node, s.path,
+  s.task_id, s.parent_step_id, s.thread_id, s.attempt, s.is_replay,
+  s.input_tokens, s.output_tokens, s.cache_read_tokens,
+  s.cache_write_5m_tokens + s.cache_write_1h_tokens AS cache_write_tokens, s.reasoning_tokens,
+  s.quantity, s.unit,
+  round(s.cost_nanousd / 1e9, 9) AS cost_usd, s.cost_nanousd, s.cost_basis,
+  round(s.saved_nanousd / 1e9, 9) AS saved_usd, s.status, s.error_class, s.usage_note
+FROM steps AS s
+JOIN contexts AS c ON c.context_id = s.context_id;
+
+CREATE VIEW task_costs AS -- one row per task with the steps booked on it (its child tasks have their own rows)
+SELECT
+  t.task_id, t.parent_task_id, t.status, t.outcome,
+  strftime('%Y-%m-%dT%H:%M:%S', t.started_us / 1000000, 'unixepoch') || printf('.%06dZ', t.started_us % 1000000) AS started, strftime('%Y-%m-%dT%H:%M:%S', t.ended_us / 1000000, 'unixepoch') || printf('.%06dZ', t.ended_us % 1000000) AS ended,
+  round((t.ended_us - t.started_us) / 1e6, 3) AS seconds,
+  c.feature, c.team, c.workload_class, c.tenant, c.environment, t.thread_id, t.graph,
+  count(s.seq) FILTER (WHERE s.entry = 'charge') AS steps,
+  coalesce(sum(s.input_tokens), 0) AS input_tokens,
+  coalesce(sum(s.output_tokens), 0) AS output_tokens,
+  round(coalesce(sum(s.cost_nanousd), 0) / 1e9, 9) AS cost_usd,
+  coalesce(sum(s.cost_nanousd), 0) AS cost_nanousd,
+  round(t.value_nanousd / 1e9, 9) AS value_usd
+FROM tasks AS t
+JOIN contexts AS c ON c.context_id = t.context_id
+LEFT JOIN steps AS s ON s.task_id = t.task_id
+GROUP BY t.task_id;
+
+CREATE VIEW daily_spend AS -- by UTC day and payer; unattributed_usd and not_reported_usd are parts of cost_usd
+SELECT
+  substr(strftime('%Y-%m-%dT%H:%M:%S', s.started_us / 1000000, 'unixepoch') || printf('.%06dZ', s.started_us % 1000000), 1, 10) AS day, c.feature, c.team, c.tenant, c.environment,
+  count(*) FILTER (WHERE s.entry = 'charge') AS steps,
+  round(sum(s.cost_nanousd) / 1e9, 9) AS cost_usd,
+  sum(s.cost_nanousd) AS cost_nanousd,
+  round(coalesce(sum(s.cost_nanousd) FILTER (WHERE s.missing_tags <> ''), 0) / 1e9, 9) AS unattributed_usd,
+  round(coalesce(
+    sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_bound')), 0
+  ) / 1e9, 9) AS not_reported_usd,
+  count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps
+FROM steps AS s
+JOIN contexts AS c ON c.context_id = s.context_id
+GROUP BY day, c.feature, c.team, c.tenant, c.environment;
+
+CREATE VIEW decision_log AS -- everything decided other than allow
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%S', d.decided_us / 1000000, 'unixepoch') || printf('.%06dZ', d.decided_us % 1000000) AS decided, d.kind, d.outcome, d.reason,
+  c.feature, c.team, c.tenant, c.environment, d.task_id, d.step_id, d.detail
+FROM decisions AS d
+LEFT JOIN contexts AS c ON c.context_id = d.context_id;
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (2, 'spendgraph', 'm002_create_tasks', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (3, 'spendgraph', 'm003_create_steps', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (4, 'spendgraph', 'm004_create_decisions_and_settings', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (5, 'spendgraph', 'm005_create_views', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

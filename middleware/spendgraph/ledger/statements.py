@@ -1,0 +1,66 @@
+"""The SQL of every record, made once: a record is its statement's parameter row."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spendgraph.ledger.records import (
+    ContextRow,
+    DecisionRow,
+    PriceRow,
+    StepRow,
+    TaskEnd,
+    TaskOutcome,
+    TaskStart,
+)
+
+
+def _insert(table: str, key: str, columns: tuple[str, ...], rows: int = 1) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    values = ", ".join([row] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT ({key}) DO NOTHING"  # noqa: S608 - names are this package's own
+
+
+_TASK_START = """\
+INSERT INTO tasks (task_id, parent_task_id, context_id, thread_id, graph, status, resumable, outcome, started_us)
+VALUES (?1, ?2, ?3, ?4, ?5, 'running', 1, '', ?6)
+ON CONFLICT (task_id) DO UPDATE SET status = 'running', resumable = 1, ended_us = NULL"""
+
+# LangGraph drops a thread's pending work when a new input arrives: its older root tasks, and what they
+# opened, can no longer go on. A failure stays a failure; only what was still under way becomes cancelled.
+_SUPERSEDE = """\
+UPDATE tasks SET
+  resumable = 0,
+  ended_us = coalesce(ended_us, ?6),
+  status = CASE WHEN status IN ('running', 'paused') THEN 'cancelled' ELSE status END
+WHERE ?2 IS NULL AND ?4 <> ''
+  AND resumable = 1 AND thread_id = ?4 AND thread_id <> '' AND graph = ?5
+  AND task_id <> ?1 AND parent_task_id IS NOT ?1
+  AND started_us <= (SELECT started_us FROM tasks WHERE task_id = ?1)"""
+
+# A finished task too stays the one its thread goes on with, until a new input supersedes it: a run that stopped
+# at a static breakpoint (`interrupt_before`) ends like any other.
+_TASK_END = "UPDATE tasks SET status = ?2, ended_us = ?3 WHERE task_id = ?1"
+
+_TASK_OUTCOME = "UPDATE tasks SET outcome = ?2, value_nanousd = ?3 WHERE task_id = ?1"
+
+STATEMENTS: Final[dict[type, tuple[str, ...]]] = {
+    StepRow: (_insert("steps", "step_id", StepRow._fields),),
+    ContextRow: (_insert("contexts", "context_id", ContextRow._fields),),
+    PriceRow: (_insert("prices", "price_id", PriceRow._fields),),
+    DecisionRow: (_insert("decisions", "decision_id", DecisionRow._fields),),
+    TaskStart: (_TASK_START, _SUPERSEDE),
+    TaskEnd: (_TASK_END,),
+    TaskOutcome: (_TASK_OUTCOME,),
+}
+"""The statements that write each type of record, with the record as their parameters."""
+
+STEPS_AT_ONCE: Final = 16
+"""How many steps `INSERT_STEPS` writes."""
+
+INSERT_STEPS: Final = _insert("steps", "step_id", StepRow._fields, STEPS_AT_ONCE)
+"""Writes many steps in one statement.
+
+sqlite3 releases the interpreter's lock around each statement, and a thread beside a busy event loop waits
+milliseconds to get it back: few statements mean that the ledger's write lock is held briefly.
+"""

@@ -1,0 +1,215 @@
+"""The check of the books: everything that can be derived from something else is derived again.
+
+SQLite checks its own pages and references; the rest is ours: the hashes that name contexts and prices, the
+steps that corrections and tasks refer to, token counts that add up, the triggers that keep the journal
+append-only. Nothing is repaired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from spendgraph.context import CostContext
+from spendgraph.errors import ContextError
+from spendgraph.ledger import spool
+from spendgraph.ledger.columns import TAGS
+from spendgraph.ledger.connection import diagnose
+from spendgraph.ledger.records import PriceRow
+from spendgraph.ledger.snapshot import snapshot_objects
+
+if TYPE_CHECKING:
+    from spendgraph.ledger.place import Place
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of the check that begins, how many are done, and how many there are."""
+
+_LIMIT: Final = 100
+"""How many problems one check reports before it only counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the ledger that is not as it must be.
+
+    Attributes:
+        check: The check that found it.
+        subject: The row, file or object concerned.
+        message: What was expected and what was found.
+    """
+
+    check: str
+    subject: str
+    message: str
+
+
+def verify(connection: sqlite3.Connection, place: Place, progress: Progress | None = None) -> list[Problem]:
+    """Run every check on a ledger; the connection gives rows by name."""
+    problems: list[Problem] = []
+    for done, (name, check) in enumerate(_CHECKS.items()):
+        if progress is not None:
+            progress(name, done, len(_CHECKS))
+        try:
+            for count, (subject, message) in enumerate(check(connection, place), start=1):
+                if count > _LIMIT:
+                    problems.append(Problem(name, "", f"and more: only the first {_LIMIT} are listed"))
+                    break
+                problems.append(Problem(name, subject, message))
+        except sqlite3.DatabaseError as error:
+            problems.append(Problem(name, place.name, str(diagnose(error, place))))
+    if progress is not None:
+        progress("", len(_CHECKS), len(_CHECKS))
+    return problems
+
+
+Finding = tuple[str, str]
+
+
+def _pages(connection: sqlite3.Connection, place: Place) -> Iterator[Finding]:
+    for (message,) in connection.execute(f"PRAGMA integrity_check({_LIMIT + 1})"):
+        if message != "ok":
+            yield place.name, str(message)
+
+
+def _references(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    for table, rowid, parent, _constraint in connection.execute("PRAGMA foreign_key_check"):
+        yield f"{table} row {rowid}", f"refers to a row of {parent} that does not exist"
+
+
+def _schema(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    found = {
+        (kind, name): sql
+        for kind, name, sql in connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        )
+    }
+    for key, sql in snapshot_objects().items():
+        if key not in found:
+            yield f"{key[0]} {key[1]}", "is missing"
+        elif found[key] != sql:
+            yield f"{key[0]} {key[1]}", "is not what this version of spendgraph makes"
+
+
+def _contexts(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    for row in connection.execute("SELECT * FROM contexts"):
+        try:
+            tags = {tag: row[tag] for tag in TAGS if row[tag]}
+            extra = json.loads(row["extra"])
+            context = CostContext.from_mapping({**tags, "extra": extra} if extra else tags)
+        except (ContextError, ValueError) as error:
+            yield f"context {row['context_id']}", f"holds tags that are not valid: {error}"
+            continue
+        if context.context_id != row["context_id"]:
+            yield f"context {row['context_id']}", f"its tags hash to {context.context_id}: they were changed"
+
+
+def _prices(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    for row in connection.execute("SELECT * FROM prices"):
+        content = [row[name] for name in PriceRow._fields if name != "price_id"]
+        expected = hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
+        if expected != row["price_id"]:
+            yield f"price {row['price_id']}", f"its content hashes to {expected}: it was changed"
+
+
+_CORRECTIONS = """\
+SELECT s.step_id, s.corrects_step_id, o.entry, o.task_id = s.task_id AS same_task,
+  o.started_us = s.started_us AS same_start
+FROM steps AS s LEFT JOIN steps AS o ON o.step_id = s.corrects_step_id
+WHERE s.corrects_step_id IS NOT NULL"""
+
+
+def _corrections(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    for row in connection.execute(_CORRECTIONS):
+        subject, corrected = f"step {row['step_id']}", row["corrects_step_id"]
+        if row["entry"] is None:
+            yield subject, f"corrects the step {corrected}, which does not exist"
+        elif row["entry"] != "charge":
+            yield subject, f"corrects {corrected}, which is a correction itself"
+        elif not row["same_task"]:
+            yield subject, f"corrects {corrected}, but is booked on another task"
+        elif not row["same_start"]:
+            yield subject, f"corrects {corrected}, but is booked at another start"
+
+
+# One pass over the journal. Counts that the provider itself contradicted carry a usage_note.
+_STEPS = """\
+SELECT s.step_id, t.task_id IS NULL AS no_task, s.entry = 'charge' AND s.cost_nanousd < 0 AS negative_cost,
+  s.ended_us < s.started_us AS ends_early,
+  s.entry = 'charge' AND s.usage_note = '' AND (
+    s.cache_read_tokens + s.cache_write_5m_tokens + s.cache_write_1h_tokens > s.input_tokens
+    OR s.audio_input_tokens > s.input_tokens
+    OR s.reasoning_tokens > s.output_tokens
+    OR s.audio_output_tokens + s.image_tokens > s.output_tokens
+  ) AS parts_exceed,
+  s.entry = 'charge' AND min(
+    s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_5m_tokens, s.cache_write_1h_tokens,
+    s.reasoning_tokens, s.audio_input_tokens, s.audio_output_tokens, s.image_tokens
+  ) < 0 AS negative_tokens,
+  s.entry = 'charge' AND s.cost_nanousd <> 0 AND s.cost_basis IN ('free', 'unpriced') AS paid_for_nothing,
+  s.entry = 'charge' AND s.cost_nanousd <> 0 AND s.status = 'cache_hit' AS paid_cache_hit
+FROM steps AS s LEFT JOIN tasks AS t ON t.task_id = s.task_id
+WHERE no_task OR negative_cost OR ends_early OR parts_exceed OR negative_tokens OR paid_for_nothing
+  OR paid_cache_hit"""
+
+_STEP_MESSAGES: Final = {
+    "no_task": "belongs to a task that does not exist",
+    "negative_cost": "charges less than nothing",
+    "ends_early": "ends before it starts",
+    "parts_exceed": "has parts (cache, reasoning, audio, images) larger than its input or output tokens",
+    "negative_tokens": "has a negative token count",
+    "paid_for_nothing": "has a cost, but says it is free or unpriced",
+    "paid_cache_hit": "has a cost, but says it was answered from LangChain's cache",
+}
+
+
+def _steps(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    for row in connection.execute(_STEPS):
+        for column, message in _STEP_MESSAGES.items():
+            if row[column]:
+                yield f"step {row['step_id']}", message
+
+
+_TASKS = """\
+SELECT t.task_id, t.ended_us IS NOT NULL AND t.ended_us < t.started_us AS ends_early,
+  t.status IN ('finished', 'cancelled') AND t.ended_us IS NULL AS no_end
+FROM tasks AS t
+WHERE ends_early OR no_end"""
+
+_TASK_MESSAGES: Final = {
+    "ends_early": "ends before it starts",
+    "no_end": "has ended, but has no time of its end",
+}
+
+
+def _tasks(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    for row in connection.execute(_TASKS):
+        for column, message in _TASK_MESSAGES.items():
+            if row[column]:
+                yield f"task {row['task_id']}", message
+
+
+def _spools(_: sqlite3.Connection, place: Place) -> Iterator[Finding]:
+    for path in spool.waiting(place):
+        yield (
+            str(path),
+            "holds rows that are not in the ledger yet: open the ledger for writing to fold them in",
+        )
+    for path in spool.refused(place):
+        yield str(path), "holds rows the ledger refused: read it, book what is right, then remove it"
+
+
+_CHECKS: Final[dict[str, Callable[[sqlite3.Connection, Place], Iterator[Finding]]]] = {
+    "pages": _pages,
+    "schema": _schema,
+    "references": _references,
+    "contexts": _contexts,
+    "prices": _prices,
+    "corrections": _corrections,
+    "steps": _steps,
+    "tasks": _tasks,
+    "spools": _spools,
+}

@@ -1,0 +1,346 @@
+"""The one way rows reach a ledger: one connection per ledger and process, behind one lock.
+
+Everything waits in `queued`, a deque of transactions in order of arrival. A thread without an event loop
+writes what is queued and its own rows itself, and returns when they are committed. On a running event loop
+nothing may block: rows are appended to the deque and the ledger thread, woken through a `SimpleQueue`,
+writes everything queued in one transaction. What cannot be written stays queued, in order, and is tried
+again by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
+from collections import deque
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
+from spendgraph.ledger import spool
+from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose, open_writer
+from spendgraph.ledger.records import ContextRow, PriceRow, Record, StepRow
+from spendgraph.ledger.statements import INSERT_STEPS, STATEMENTS, STEPS_AT_ONCE
+from spendgraph.ledger.thread import LedgerThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spendgraph.ledger.place import Place
+
+logger = logging.getLogger(__name__)
+
+Group = tuple[Record, ...]
+"""The records of one transaction."""
+
+_LOOK_EVERY: Final = 31
+"""Every 32nd transaction makes sure that the ledger's file is still at its path."""
+
+# What a row is refused for: the row is at fault, not the ledger, and must not block the rows behind it.
+_BAD_ROW: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    OverflowError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
+class Writer:
+    """The writing side of one ledger in this process.
+
+    Attributes:
+        place: Where the ledger is.
+        queued: Transactions not yet written, in order.
+        failure: Why the last write failed; `None` while the ledger is healthy.
+        lagging: Somebody waited in vain for the queue, and it has not been empty since.
+        thread: The ledger thread.
+        writing: A transaction taken from the queue is under way.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_execute",
+        "_inode",
+        "_lock",
+        "_rejected",
+        "_writes",
+        "failure",
+        "lagging",
+        "place",
+        "queued",
+        "thread",
+        "writing",
+    )
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.queued: deque[Group] = deque()
+        self.failure: LedgerUnavailable | None = None
+        self.lagging = False
+        self.writing = False
+        self.thread = LedgerThread(self)
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._execute: Callable[..., object] | None = None
+        self._inode = 0
+        self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
+        self._writes = 0
+
+    def open(self) -> None:
+        """Open the connection, making or migrating the ledger, and fold in what other processes left.
+
+        Raises:
+            LedgerError: The file is not a ledger, or a newer spendgraph made it.
+            LedgerUnavailable: The file cannot be opened, created or written.
+        """
+        with self._lock:
+            if self._connection is not None and not self._is_in_place():
+                self._disconnect()
+            connection = self._connection or self._connect(create=True)
+            for path in spool.waiting(self.place):
+                try:
+                    count = spool.fold_in(path, connection)
+                    logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
+                except (OSError, sqlite3.Error) as error:
+                    logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
+
+    def post(self, group: Group) -> None:
+        """Write one transaction; on a running event loop, leave it to the ledger thread.
+
+        Raises:
+            LedgerUnavailable: It could not be written now; it stays queued.
+            LedgerError: The ledger refused a row, which is a fault of the caller.
+        """
+        # Owned already: a finalizer that the collector runs in the middle of this thread's own transaction.
+        if _get_running_loop() is not None or self._lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
+            self.queued.append(group)
+            self.thread.signal()
+            return
+        with self._lock:
+            if not self.queued:
+                try:
+                    self._write(group)
+                except (sqlite3.Error, OSError, LedgerError, *_BAD_ROW):
+                    # The slow way finds out what to do about it.
+                    self.queued.append(group)
+                except BaseException:
+                    self.queued.append(group)
+                    raise
+                else:
+                    self.failure = None
+                    return
+            else:
+                self.queued.append(group)
+        self.drain(mine=group)
+
+    def defer(self, group: Group) -> None:
+        """Queue a transaction that may be written a little later, with the next one; never blocks."""
+        self.queued.append(group)
+        self.thread.signal_later()
+
+    def drain(self, *, timeout: float = BUSY_DEADLINE_S, mine: Group | None = None) -> None:
+        """Write everything queued, waiting for other processes; not for event loops.
+
+        Raises:
+            LedgerUnavailable: It could not be written; it stays queued.
+            LedgerError: The ledger refused the rows `mine`.
+        """
+        pauses = Pauses(timeout)
+        while True:
+            problem = self.try_once()
+            for group, error in list(self._rejected):
+                if group is mine:
+                    raise LedgerError(f"the ledger {self.place.name} refused a row: {error}") from error
+            if problem is None:
+                return
+            if not isinstance(problem, LedgerBusy) or pauses.over:
+                self.failure = problem
+                raise problem
+            pauses.sleep()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything posted is written."""
+        return not self.queued and not self.writing
+
+    def try_once(self) -> LedgerUnavailable | None:
+        """Try to write everything queued, without waiting for other processes; say why it failed."""
+        with self._lock:
+            return self._drain_once()
+
+    def query(self, work: Callable[[sqlite3.Connection], Any], *, drain: bool = True) -> Any:
+        """Read on the writer's connection, after writing what is queued; not for event loops.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read or written.
+        """
+        if drain and self.queued:
+            self.drain()
+        with self._lock:
+            try:
+                return work(self._connection or self._connect())
+            except sqlite3.Error as error:
+                raise diagnose(error, self.place) from error
+
+    def close(self, *, for_good: bool = True) -> None:
+        """Write what is queued, or keep it in a spool, and close the connection.
+
+        Args:
+            for_good: End the ledger thread too. At the end of the interpreter others may still post.
+        """
+        try:
+            self.drain()
+        except LedgerUnavailable as problem:
+            self._give_up(problem)
+        with self._lock:
+            if for_good:
+                self.thread.stop()
+            self._disconnect()
+
+    def before_fork(self) -> None:
+        """Close the connection: SQLite's locks do not survive a fork, not even in a new connection."""
+        self._lock.acquire()
+        if not self.place.in_memory:
+            self._disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the connection is opened again when it is needed."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start anew: the parent writes what it had queued.
+
+        Contexts and prices are kept, because callers remember having posted them.
+        """
+        inherited = [record for group in self.queued for record in group]
+        self.queued = deque((record,) for record in inherited if isinstance(record, ContextRow | PriceRow))
+        self.failure = None
+        self.lagging = self.writing = False
+        self.thread = LedgerThread(self)
+        self._lock = threading.RLock()
+        self._rejected.clear()
+
+    def _connect(self, *, create: bool = False) -> sqlite3.Connection:
+        connection = open_writer(self.place, create=create)
+        if not self.place.in_memory:
+            self._inode = os.stat(self.place.name).st_ino  # noqa: PTH116 - the same call as in _is_in_place
+        self._connection = connection
+        self._execute = connection.cursor().execute
+        return connection
+
+    def _is_in_place(self) -> bool:
+        """Whether the connection's file is still the one at its path."""
+        try:
+            return not self._inode or os.stat(self.place.name).st_ino == self._inode  # noqa: PTH116 - Path.stat is slower
+        except OSError:
+            return False
+
+    def _reconnect(self) -> Callable[..., object]:
+        self._connect()
+        assert self._execute is not None
+        return self._execute
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._execute = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+    def _write(self, records: Sequence[Record]) -> None:
+        """Write records in one transaction; the lock is held."""
+        execute = self._execute or self._reconnect()
+        # A file that was moved or deleted would take every row without a word: look now and then.
+        self._writes += 1
+        if not self._writes & _LOOK_EVERY and not self._is_in_place():
+            self._disconnect()
+            raise OSError("its file was moved or deleted")
+        execute("BEGIN IMMEDIATE")
+        try:
+            if len(records) >= STEPS_AT_ONCE:
+                records = self._write_steps(execute, records)
+            for record in records:
+                for sql in STATEMENTS[type(record)]:
+                    # Binding a plain tuple is three times as fast as binding a named one.
+                    execute(sql, tuple(record))
+            execute("COMMIT")
+        except BaseException:
+            if self._connection is not None and self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    def _write_steps(self, execute: Callable[..., object], records: Sequence[Record]) -> list[Record]:
+        """Write full runs of steps with few statements, and everything before them; return the rest."""
+        run: list[Record] = []
+        for record in records:
+            run.append(record)
+            if type(record) is not StepRow:
+                for earlier in run:
+                    for sql in STATEMENTS[type(earlier)]:
+                        execute(sql, tuple(earlier))
+                run.clear()
+            elif len(run) == STEPS_AT_ONCE:
+                execute(INSERT_STEPS, tuple(chain.from_iterable(run)))
+                run.clear()
+        return run
+
+    def _drain_once(self) -> LedgerUnavailable | None:
+        """Try once to write everything queued; the lock is held."""
+        queued = self.queued
+        if not queued:
+            self.failure = None
+            return None
+        groups: list[Group] = []
+        self.writing = True
+        with contextlib.suppress(IndexError):
+            while True:
+                groups.append(queued.popleft())
+        try:
+            try:
+                self._write([record for group in groups for record in group])
+            except _BAD_ROW:
+                self._write_each(groups)
+        except (sqlite3.Error, OSError, LedgerError) as error:
+            queued.extendleft(reversed(groups))
+            problem = error if isinstance(error, LedgerUnavailable) else diagnose(error, self.place)
+            if not isinstance(problem, LedgerBusy):
+                # A new connection finds a ledger that was repaired or put back.
+                self._disconnect()
+            return problem
+        except BaseException:
+            queued.extendleft(reversed(groups))
+            raise
+        finally:
+            self.writing = False
+        self.failure = None
+        self.lagging = False
+        return None
+
+    def _write_each(self, groups: list[Group]) -> None:
+        """Write groups one by one, setting aside those the ledger refuses; empties the list as it goes."""
+        while groups:
+            group = groups[0]
+            try:
+                self._write(group)
+            except _BAD_ROW as error:
+                self._rejected.append((group, error))
+                path = spool.keep(self.place, [group], reason=repr(error), kind="rejected")
+                logger.exception("spendgraph: the ledger %s refused a row; kept in %s", self.place.name, path)
+            del groups[0]
+
+    def _give_up(self, problem: LedgerUnavailable) -> None:
+        """Keep what is queued in a spool, and say so."""
+        groups = list(self.queued)
+        self.queued.clear()
+        count = sum(len(group) for group in groups)
+        try:
+            path = spool.keep(self.place, groups, reason=str(problem))
+            kept = f"kept in {path}, which opening the ledger folds in"
+        except OSError as error:
+            kept = f"lost: {error}"
+        logger.error("spendgraph: %d rows could not be written: %s; %s", count, problem, kept)

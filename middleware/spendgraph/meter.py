@@ -1,0 +1,262 @@
+"""The one object a user holds: ledger, prices and policy, tied to the hooks."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ParamSpec, Self, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+
+from spendgraph.clock import Clock, utc_us
+from spendgraph.context import CostContext, carry
+from spendgraph.context import threads as carrying_threads
+from spendgraph.errors import LedgerError
+from spendgraph.hooks.attribution import Attribution, Resolver
+from spendgraph.hooks.dispatcher import DISPATCHER
+from spendgraph.hooks.handler import SpendCallbackHandler
+from spendgraph.hooks.listener import Listener
+from spendgraph.hooks.raw import RawCalls
+from spendgraph.hooks.raw_step import RawStep
+from spendgraph.hooks.recorder import StepRecorder
+from spendgraph.hooks.tasks import TaskBlock
+from spendgraph.hooks.tool_decorator import tool_decorator
+from spendgraph.hooks.tool_prices import dollars
+from spendgraph.hooks.tools import ToolRegistry
+from spendgraph.ledger import Ledger
+from spendgraph.ledger.elsewhere import run_elsewhere
+from spendgraph.ledger.records import TaskOutcome
+from spendgraph.policy import Policy, load_policy
+from spendgraph.pricing import PriceBook
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Meter:
+    """Books what agents spend.
+
+    A meter is passive until something attaches it: `handler` or `config` for one run, `task` for a block of
+    code, `install` for the whole process. All ways in are safe together: a call is booked once.
+
+    Args:
+        ledger: Path of the ledger file (made when it is not there), or an open `Ledger`.
+        policy: Path of a policy file, or a `Policy`; without one nothing is required and nothing refused.
+        context: Finds the context of a run whose tags nobody gave: `context(config, runtime)`, where `config`
+            holds the run's `metadata` and `tags` and `runtime` is LangGraph's inside a node, else `None`.
+        clock: Microseconds UTC, for tests.
+
+    Raises:
+        PolicyError: The policy file is not valid.
+        LedgerUnavailable: The ledger cannot be opened.
+
+    Example:
+        ```python
+        meter = Meter("ledger.db", policy="spendgraph.yaml")
+        ctx = CostContext(feature="inbox-triage", team="support", tenant="acme")
+        graph.invoke(inputs, meter.config(ctx, thread_id="42"))
+        ```
+    """
+
+    def __init__(
+        self,
+        ledger: str | os.PathLike[str] | Ledger,
+        *,
+        policy: str | os.PathLike[str] | Policy | None = None,
+        context: Resolver | None = None,
+        clock: Clock = utc_us,
+    ) -> None:
+        if policy is None:
+            self.policy = Policy()
+        else:
+            self.policy = policy if isinstance(policy, Policy) else load_policy(Path(policy))
+        self.ledger = ledger if isinstance(ledger, Ledger) else Ledger.open(os.fspath(ledger), clock=clock)
+        self.prices = PriceBook(self.policy.prices)
+        run_elsewhere(self.prices.preload)  # half a second once a process, which no call should wait for
+        self.recorder = StepRecorder(self.ledger, self.policy, self.prices)
+        self.tools = ToolRegistry(self.policy)
+        self._raw = RawCalls(self.recorder, self.tools)
+        self.attribution = Attribution(self.recorder, object(), context)
+        self.recorder.here = self.attribution.here
+        self.listener = Listener(self.recorder, self.attribution, self.tools)
+        self._handler: SpendCallbackHandler | None = None
+        self._carries_threads = False
+        weakref.finalize(self, DISPATCHER.detach, self.listener)
+
+    # Attaching
+
+    @property
+    def handler(self) -> SpendCallbackHandler:
+        """The callback handler of this meter, for `config["callbacks"]`."""
+        if self._handler is None:
+            self._handler = SpendCallbackHandler(self)
+        return self._handler
+
+    def config(
+        self,
+        context: CostContext | None = None,
+        config: RunnableConfig | None = None,
+        *,
+        thread_id: str | None = None,
+    ) -> RunnableConfig:
+        """A `RunnableConfig` that attaches this meter, with a context's tags as metadata.
+
+        Args:
+            context: Who pays; `None` attaches the meter without tags, for example to resume a thread.
+            config: A config to merge into; it is not changed.
+            thread_id: Sets `configurable.thread_id`.
+        """
+        merged: RunnableConfig = RunnableConfig() if config is None else config.copy()
+        callbacks = merged.get("callbacks")
+        handler = self.handler
+        if callbacks is None or isinstance(callbacks, list):
+            others = [each for each in callbacks or () if each is not handler]
+            merged["callbacks"] = [*others, handler]
+        else:
+            manager = callbacks.copy()
+            if handler not in manager.handlers:
+                manager.add_handler(handler, inherit=True)
+            merged["callbacks"] = manager
+        if context is not None:
+            tags = self.attribution.private(context).metadata()
+            merged["metadata"] = {**merged.get("metadata", {}), **tags}
+        if thread_id is not None:
+            merged["configurable"] = {**merged.get("configurable", {}), "thread_id": thread_id}
+        return merged
+
+    def task(self, context: CostContext | None = None, **tags: str) -> TaskBlock:
+        """A block of code (or every call of a decorated function) as one task.
+
+        Args:
+            context: Who pays; inside another task, tags it does not set are inherited.
+            tags: Tags to set, in place of a context or on top of it.
+
+        Raises:
+            ContextError: A tag is not accepted.
+        """
+        DISPATCHER.attach(self.listener)
+        context = (context or CostContext()).replace(**tags) if tags else context or CostContext()
+        return TaskBlock(context, self.attribution, self.recorder)
+
+    def install(self, *, threads: bool = False) -> None:
+        """Attach this meter to every run in this process, until `uninstall`.
+
+        Args:
+            threads: Carry the task into raw threads and thread pools too, by wrapping
+                `threading.Thread.start` and `ThreadPoolExecutor.submit`.
+        """
+        self.listener.installed = True
+        DISPATCHER.attach(self.listener)
+        _INSTALLED.add(self)
+        if threads and not self._carries_threads:
+            self._carries_threads = True
+            carrying_threads.install(self.attribution.capture)
+
+    def uninstall(self) -> None:
+        """Undo `install`. Runs under a handler or a task of this meter are still booked."""
+        self.listener.installed = False
+        _INSTALLED.discard(self)
+        if self._carries_threads:
+            self._carries_threads = False
+            carrying_threads.uninstall(self.attribution.capture)
+
+    def carry(self, fn: Callable[P, R]) -> Callable[P, R]:
+        """A function that takes the task it was made in along, into whatever thread runs it."""
+        return carry(fn, self.attribution.capture())
+
+    # Spending that LangChain does not announce
+
+    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a provider's SDK method and book it; returns what the method returns.
+
+        Known are the OpenAI, Anthropic and Google SDKs and Bedrock's `converse`. A stream is booked at its
+        end, and estimated if it is cut off before.
+
+        Example:
+            ```python
+            response = meter.call(client.responses.create, model="gpt-5", input="...", max_output_tokens=500)
+            ```
+
+        Raises:
+            ValueError: The method is not a known one, or is asynchronous.
+            Refusal: The call was not sent.
+        """
+        return self._raw.call(fn, *args, **kwargs)
+
+    async def acall(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Like `call`, for an asynchronous SDK method (a synchronous one runs in a thread)."""
+        return await self._raw.acall(fn, *args, **kwargs)
+
+    def step(self, kind: str, **details: Any) -> RawStep:
+        """A block of code as one step, which is told what it used; see `RawCalls.step`."""
+        return self._raw.step(kind, **details)
+
+    def record(self, kind: str, **details: Any) -> None:
+        """Book a cost of any kind under the current context; see `RawCalls.record`."""
+        self._raw.record(kind, **details)
+
+    def tool(self, **price: Any) -> Callable[[T], T]:
+        """Decorate a tool with its owner and price; see `tool_decorator`."""
+        return tool_decorator(self.recorder, self.tools, **price)
+
+    # Telling
+
+    def outcome(
+        self,
+        *,
+        success: bool,
+        value_usd: str | Decimal | float | None = None,
+        task_id: str | None = None,
+    ) -> None:
+        """Say how a task turned out, and what it was worth.
+
+        Args:
+            success: Whether it did what it was for.
+            value_usd: Its worth in dollars, if known.
+            task_id: The task; the current one when not given.
+
+        Raises:
+            LedgerError: There is no current task.
+            ValueError: The value is not an amount of money.
+        """
+        if task_id is None:
+            task = self.attribution.current_task()
+            if task is None:
+                raise LedgerError(
+                    "outcome() was called outside of a task: call it inside one, or pass its task_id."
+                )
+            self.recorder.announce(task)
+            task_id = task.task_id
+        value = None if value_usd is None else dollars(value_usd, name="value_usd")
+        self.ledger.post(TaskOutcome(task_id, "success" if success else "failure", value))
+
+    # Ending
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything booked so far is in the file; whether it is."""
+        return self.ledger.flush(timeout)
+
+    async def aflush(self) -> bool:
+        """Like `flush`, without blocking the event loop."""
+        return await self.ledger.aflush()
+
+    def close(self) -> None:
+        """Detach the meter, settle what never ended, write everything and close the ledger."""
+        self.uninstall()
+        DISPATCHER.detach(self.listener)
+        self.listener.settle_all()
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+_INSTALLED: set[Meter] = set()
+"""Keeps installed meters alive: `Meter(...).install()` needs no variable."""

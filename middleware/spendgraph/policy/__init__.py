@@ -1,0 +1,56 @@
+"""The policy file: its models, its loader and its JSON Schema; no behaviour.
+
+The names load lazily, because `spendgraph.policy.vocabulary` is needed where pydantic is not wanted yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spendgraph.policy.loader import load_policy, parse_policy
+    from spendgraph.policy.models import (
+        Attribution,
+        LongContext,
+        ModelPrice,
+        OwnerRule,
+        Policy,
+        PricesPolicy,
+        Rates,
+        Rule,
+        ToolPolicy,
+        policy_json_schema,
+    )
+    from spendgraph.policy.starter import STARTER_POLICY
+
+__all__ = [
+    "STARTER_POLICY",
+    "Attribution",
+    "LongContext",
+    "ModelPrice",
+    "OwnerRule",
+    "Policy",
+    "PricesPolicy",
+    "Rates",
+    "Rule",
+    "ToolPolicy",
+    "load_policy",
+    "parse_policy",
+    "policy_json_schema",
+]
+
+_HOME = {"STARTER_POLICY": "starter", "load_policy": "loader", "parse_policy": "loader"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{_HOME.get(name, 'models')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,243 @@
+"""The models of the policy file: what may be said, checked; no behaviour.
+
+Every field's description is the documentation of its key: `policy_json_schema` publishes them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from spendgraph.policy.scalars import BaggageTags, Count, Day, Tag, Tags, Text, Texts, Usd
+from spendgraph.policy.vocabulary import workload_class
+
+StepKind = Literal["model", "tool", "retriever", "embedding", "rerank", "other"]
+
+_Version = Annotated[
+    Literal["1"],
+    BeforeValidator(lambda value: str(value) if type(value) is int else value),
+    WithJsonSchema({"enum": [1, "1"]}),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Rule(_Section):
+    """A requirement that holds for some contexts only."""
+
+    when: dict[Tag, Texts] = Field(min_length=1)
+    """Tags and the values they must have for the rule to apply; a list means any of them."""
+
+    require: Tags = Field(min_length=1)
+    """Tags a context must then have."""
+
+    message: str = ""
+    """What to tell whoever runs into the rule."""
+
+
+class Attribution(_Section):
+    """Which tags a task must carry, and what happens without them."""
+
+    required: Tags = ()
+    """Tags every task must have: standard ones by name, extra ones as `x_<key>`."""
+
+    allowed: dict[Tag, Texts] = Field(default_factory=dict)
+    """For a tag, the only values it may have."""
+
+    rules: tuple[Rule, ...] = ()
+    """Requirements that hold for some contexts only."""
+
+    on_missing: Literal["block", "record"] = "record"
+    """`block` refuses a call without the required tags before it is sent; `record` books it, marked."""
+
+    trust_metadata: bool = True
+    """Whether a root run's own metadata may set its tags; clients of a LangGraph server can send metadata."""
+
+    trust_baggage: BaggageTags = ()
+    """Tags accepted from an inbound `baggage` header, `task_id` included if listed."""
+
+    users: Literal["plain", "hashed"] = "plain"
+    """`hashed` keeps a keyed pseudonym of the user instead of the user, everywhere."""
+
+    granularity: Literal["step"] = "step"
+    """What the ledger keeps: every step."""
+
+    @field_validator("allowed")
+    @classmethod
+    def _known_workload_classes(cls, allowed: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for value in allowed.get("workload_class", ()):
+            workload_class(value)
+        return allowed
+
+
+class OwnerRule(_Section):
+    """Which team provides the steps that match; the context's team consumes them."""
+
+    kind: StepKind | None = None
+    """Only steps of this kind."""
+
+    name: Text | None = None
+    """Only steps of this name (of the tool, retriever or model class); `*` and `?` are wildcards."""
+
+    node: Text | None = None
+    """Only steps of this LangGraph node; `*` and `?` are wildcards."""
+
+    team: Text
+    """The team that provides them."""
+
+
+class Rates(_Section):
+    """What tokens cost, in dollars."""
+
+    input_usd_per_mtok: Usd | None = None
+    """A million input tokens."""
+
+    output_usd_per_mtok: Usd | None = None
+    """A million output tokens."""
+
+    cache_read_usd_per_mtok: Usd | None = None
+    """A million input tokens read from the provider's prompt cache; without it, the input price."""
+
+    cache_write_5m_usd_per_mtok: Usd | None = None
+    """A million input tokens written to the prompt cache for five minutes; without it, the input price."""
+
+    cache_write_1h_usd_per_mtok: Usd | None = None
+    """A million input tokens written to the prompt cache for an hour; without it, the five-minute price."""
+
+    reasoning_usd_per_mtok: Usd | None = None
+    """A million reasoning tokens; without it, the output price."""
+
+    audio_input_usd_per_mtok: Usd | None = None
+    """A million audio input tokens; without it, the input price."""
+
+    audio_output_usd_per_mtok: Usd | None = None
+    """A million audio output tokens; without it, the output price."""
+
+    image_output_usd_per_mtok: Usd | None = None
+    """A million image output tokens; without it, the output price."""
+
+
+class LongContext(Rates):
+    """Rates of a request whose input is longer than a threshold; a rate not given stays as it is."""
+
+    above_tokens: Count
+    """The rates apply to the whole request when its input, cached tokens included, has more tokens than this."""
+
+
+class ModelPrice(Rates):
+    """The price of a model: the first entry that matches provider, model and day counts."""
+
+    provider: Text = "*"
+    """The provider, such as `openai`; `*` and `?` are wildcards."""
+
+    model: Text
+    """The model, such as `my-llama-70b`; `*` and `?` are wildcards."""
+
+    input_usd_per_mtok: Usd  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+    """A million input tokens; `0` is free."""
+
+    output_usd_per_mtok: Usd  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+    """A million output tokens; `0` is free, and right for embeddings."""
+
+    web_search_usd_per_1k: Usd | None = None
+    """A thousand web searches made by the provider."""
+
+    usd_per_request: Usd | None = None
+    """Each request, whatever its tokens."""
+
+    tiers: dict[Text, Rates] = Field(default_factory=dict)
+    """Rates of a service tier, such as `flex`, `batch` or `priority`; a rate not given stays as it is."""
+
+    long_context: LongContext | None = None
+    """Rates of long requests."""
+
+    from_: Day | None = Field(default=None, validation_alias="from", serialization_alias="from")
+    """The first day (UTC) of this price; without it, since ever."""
+
+    to: Day | None = None
+    """The first day (UTC) that this price no longer holds; without it, until further notice."""
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        if self.from_ and self.to and self.from_ >= self.to:
+            raise ValueError(f"expected `from` before `to`, found {self.from_} and {self.to}")
+        return self
+
+
+class PricesPolicy(_Section):
+    """Prices of your own, before the price list, and what happens to a model without one."""
+
+    unpriced: Literal["block", "record"] = "record"
+    """`block` refuses a model without a price before the call; `record` books it as unpriced."""
+
+    models: tuple[ModelPrice, ...] = ()
+    """Prices of private deployments, negotiated rates and self-hosted models."""
+
+
+class ToolPolicy(_Section):
+    """Who publishes a tool and what it costs; without a price it is free."""
+
+    owner: Text | None = None
+    """The team that provides the tool."""
+
+    usd_per_call: Usd | None = None
+    """Each call."""
+
+    usd_per_unit: Usd | None = None
+    """Each unit of the quantity that a call reports."""
+
+    unit: Text | None = None
+    """What the quantity counts, such as `page` or `minute`."""
+
+    @model_validator(mode="after")
+    def _unit_has_a_name(self) -> Self:
+        if self.usd_per_unit is not None and self.unit is None:
+            raise ValueError("expected `unit` beside `usd_per_unit`: say what is counted, such as page")
+        return self
+
+
+class Policy(_Section):
+    """The whole policy file; without one nothing is required and everything is recorded.
+
+    Example:
+        >>> Policy().attribution.on_missing
+        'record'
+    """
+
+    version: _Version = "1"
+    """The version of the file's schema."""
+
+    attribution: Attribution = Attribution()
+    """The tags: which are required, which values they may have, whose word counts."""
+
+    owners: tuple[OwnerRule, ...] = ()
+    """Which team provides a step; the first rule that matches counts."""
+
+    prices: PricesPolicy = PricesPolicy()
+    """Prices of your own, and what happens to a model without one."""
+
+    tools: dict[Text, ToolPolicy] = Field(default_factory=dict)
+    """Tools by name; `*` and `?` are wildcards, the first name that matches counts."""
+
+
+def policy_json_schema() -> dict[str, object]:
+    """The JSON Schema (2020-12) of the policy file, with a description of every key."""
+    schema: dict[str, object] = Policy.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "spendgraph policy"}

@@ -1,0 +1,67 @@
+"""The policy that `spendgraph init` writes: it refuses nothing yet and shows what can be said.
+
+Lines that start with `#` and text at once are examples: take the `#` away and they count.
+"""
+
+from __future__ import annotations
+
+STARTER_POLICY = """\
+# The spendgraph policy: who must be named for every dollar, and what things cost.
+# All of it is optional. Unknown keys are errors, and each error names its line.
+# Values are read as text: NO, 1e3 and 01 stay what they are. Dollars are exact, such as "0.25".
+version: 1
+
+# Which tags a task must carry.
+attribution:
+  # Standard tags: feature, team, workload_class, tenant, environment, user, version, template,
+  # template_version, workspace, project, cost_center, priority. A tag of your own, such as region, is
+  # written x_region.
+  required: [feature, team, tenant, workload_class, environment]
+
+  # record: calls without these tags go out and are booked as unattributed, visible on every report.
+  # block:  they are refused before a single token is sent. Switch once `spendgraph top` shows none.
+  on_missing: record
+
+  # The only values a tag may have.
+#  allowed:
+#    environment: [production, staging, eval]
+
+  # More that is required, in some cases only.
+#  rules:
+#    - when: {environment: production}
+#      require: [cost_center]
+#      message: Production runs require a cost_center tag.
+
+  # May the metadata of a run set its tags? On a LangGraph server clients can send metadata: say false
+  # there and set the tags in code.
+  trust_metadata: true
+
+  # Tags to accept from another service's baggage header.
+#  trust_baggage: [tenant, task_id]
+
+  # hashed: the ledger keeps a keyed pseudonym instead of the user.
+  users: plain
+
+# Who provides a step (the team in its tags consumes it). The first rule that matches counts; * is a wildcard.
+owners:
+#  - {kind: retriever, name: "kb*", team: search}
+#  - {node: planner, team: agent-framework}
+
+# Prices come from a well-kept public list. Yours come first.
+prices:
+  # record: a model without a price goes out and is booked as unpriced, never as free.
+  # block:  it is refused before the call.
+  unpriced: record
+  models:
+#    - provider: openai
+#      model: "my-llama-*"
+#      input_usd_per_mtok: "0.20"
+#      output_usd_per_mtok: "0.60"
+#      from: 2026-01-01
+
+# Tools by name: who publishes them and what they cost. A tool that is not listed is free.
+tools:
+#  web_search: {owner: search-platform, usd_per_call: "0.005"}
+#  ocr: {owner: documents, usd_per_unit: "0.0015", unit: page}
+#  "billing-mcp/*": {owner: payments}
+"""

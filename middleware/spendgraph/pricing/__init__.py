@@ -1,0 +1,30 @@
+"""From a provider's usage to nano-USD: token buckets, prices, costs. The only room that knows prices."""
+
+from __future__ import annotations
+
+from spendgraph.pricing.book import PriceBook
+from spendgraph.pricing.cache_ttl import with_cache_ttl
+from spendgraph.pricing.estimate import estimate_tokens, estimate_usage
+from spendgraph.pricing.langchain import read_langchain, read_langchain_error
+from spendgraph.pricing.price import Price
+from spendgraph.pricing.provider import read_provider
+from spendgraph.pricing.stream import StreamReader, merge_stream
+from spendgraph.pricing.usage import Buckets, Reported, Usage, buckets, settled
+
+__all__ = [
+    "Buckets",
+    "Price",
+    "PriceBook",
+    "Reported",
+    "StreamReader",
+    "Usage",
+    "buckets",
+    "estimate_tokens",
+    "estimate_usage",
+    "merge_stream",
+    "read_langchain",
+    "read_langchain_error",
+    "read_provider",
+    "settled",
+    "with_cache_ttl",
+]

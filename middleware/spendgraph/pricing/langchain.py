@@ -1,0 +1,256 @@
+"""Reading what LangChain hands its callbacks: an `LLMResult`, or an error with a partial one.
+
+Usage stands on the message (`usage_metadata`, input counts include the cache), the model and the tier in
+its `response_metadata` or, for several generations, only in `llm_output`: neither place alone is a source.
+Some counts survive only in the raw usage beside them (Anthropic's web searches). Nothing here imports
+LangChain; the path of the common message takes a few microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from spendgraph.pricing.anthropic import anthropic_searches, anthropic_tier, anthropic_usage, cache_writes
+from spendgraph.pricing.counts import Counts, count, field, items, text, tier_name
+from spendgraph.pricing.gemini import grounded_queries
+from spendgraph.pricing.openai import openai_searches, openai_usage, read_openai
+from spendgraph.pricing.usage import Reported, Usage
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import LLMResult
+
+_NOTHING: Mapping[str, Any] = {}
+_PLAIN = frozenset({"cache_read", "audio", "reasoning", "text"})
+_TWO_TERMS = frozenset({
+    "", "anthropic", "anthropic-mantle", "google_anthropic_vertex", "amazon_bedrock", "bedrock_converse",
+})  # fmt: skip
+
+
+def read_langchain(response: LLMResult, *, provider: str = "") -> Reported:
+    """What a finished run says of itself.
+
+    Every generation of one request repeats the whole request's usage: the first counts. A result of several
+    prompts is their sum.
+
+    Args:
+        response: What `on_llm_end` was given.
+        provider: The run's `ls_provider`; without one, the provider the message names.
+    """
+    output: Mapping[str, Any] = response.llm_output or _NOTHING
+    reported: Reported | None = None
+    for generations in response.generations:
+        if not generations:
+            continue
+        generation = generations[0]
+        message = getattr(generation, "message", None)
+        if message is None:
+            said = _completion(generation, output, provider)
+        else:
+            said = read_message(message, output=output, provider=provider)
+        reported = said if reported is None else _added(reported, said)
+        if message is None:
+            break  # a completion's usage is of all its prompts
+    return reported or Reported(provider=provider)
+
+
+def read_message(message: Any, *, output: Mapping[str, Any] = _NOTHING, provider: str = "") -> Reported:
+    """What one AI message, with its run's `llm_output`, says."""
+    metadata: Mapping[str, Any] = getattr(message, "response_metadata", None) or _NOTHING
+    counted: Mapping[str, Any] = getattr(message, "usage_metadata", None) or _NOTHING
+    provider = provider or metadata.get("model_provider") or output.get("model_provider") or ""
+    model = metadata.get("model_name") or metadata.get("model") or ""
+    model = model or output.get("model_name") or output.get("model") or ""
+    tier = metadata.get("service_tier") or output.get("service_tier") or ""
+    response_id = metadata.get("id") or output.get("id") or getattr(message, "id", None) or ""
+    raw = metadata.get("usage") or output.get("usage")
+    usage: Usage | None = None
+    key_tier, unknown_ttl = "", False
+    if "input_tokens" in counted or "output_tokens" in counted:
+        usage, key_tier, unknown_ttl = _counted(counted)
+    else:
+        usage = _raw_usage(raw, metadata.get("token_usage") or output.get("token_usage"))
+    if tier:
+        tier = tier_name(_once(tier))
+    elif raw:
+        tier = anthropic_tier(raw)
+    content = getattr(message, "content", None)
+    if usage is not None:
+        searches = _searches(raw, metadata, content, model)
+        if searches:
+            usage = replace(usage, web_searches=searches)
+    return Reported(
+        usage=usage,
+        provider=provider,
+        model=_once(model),
+        response_id="" if response_id.startswith(("lc_", "run-")) else response_id,
+        service_tier=tier or key_tier,
+        cache_hit="total_cost" in counted and counted["total_cost"] == 0,
+        output_text="" if usage is not None else _message_text(message),
+        ttl_unknown=unknown_ttl and provider in _TWO_TERMS,
+    )
+
+
+def read_langchain_error(error: BaseException, response: LLMResult | None, *, provider: str = "") -> Reported:
+    """What a failed or aborted run says: the usage an error carries, else the partial answer's text."""
+    completion = getattr(error, "completion", None)  # openai.LengthFinishReasonError: cut off, and billed
+    if completion is not None:
+        said = read_openai(completion, provider=provider)
+        if said.usage is not None or response is None:
+            return said
+    if response is None:
+        return Reported(provider=provider)
+    return read_langchain(response, provider=provider)
+
+
+def _counted(counted: Mapping[str, Any]) -> tuple[Usage, str, bool]:
+    """The usage of a `usage_metadata`, the tier its keys name, and whether its writes' term is unknown."""
+    input_tokens: int = counted.get("input_tokens") or 0
+    output_tokens: int = counted.get("output_tokens") or 0
+    total = counted.get("total_tokens")
+    read: int = 0
+    write_5m = write_1h = audio = audio_out = reasoning = image = image_out = 0
+    tier, unknown = "", False
+    details = counted.get("input_token_details")
+    if details:
+        read, audio = details.get("cache_read") or 0, details.get("audio") or 0
+        if not _PLAIN.issuperset(details):
+            extra, generic, tier = _prefixed(details, "cache_read", "cache_creation")
+            read += extra
+            image = details.get("image") or 0
+            write_5m, write_1h, unknown = cache_writes(generic, details)
+    details = counted.get("output_token_details")
+    if details:
+        reasoning, audio_out = details.get("reasoning") or 0, details.get("audio") or 0
+        if not _PLAIN.issuperset(details):
+            extra, _, named = _prefixed(details, "reasoning", "")
+            reasoning += extra
+            tier = tier or named
+            image_out = details.get("image") or 0
+    parts_in = read + write_5m + write_1h + audio + image
+    parts_out = reasoning + audio_out + image_out
+    if total == input_tokens + output_tokens and parts_in <= input_tokens and parts_out <= output_tokens:
+        usage = Usage(
+            input_tokens, output_tokens, read, write_5m, write_1h, reasoning, audio, audio_out, image_out,
+            0, image,
+        )  # fmt: skip
+        return usage, tier, unknown
+    counts = Counts(
+        count(input_tokens), count(output_tokens), None if total is None else count(total), count(read),
+        write_5m, write_1h, count(reasoning), count(audio), count(audio_out), count(image_out),
+    )  # fmt: skip
+    counts.image_input_tokens = count(image)
+    return counts.usage(), tier, unknown
+
+
+def _prefixed(details: Mapping[str, Any], part: str, other: str) -> tuple[int, int, str]:
+    """Counts under keys that carry a tier (`flex_cache_read`), the generic cache writes, and the tier."""
+    extra = 0
+    generic = details.get("cache_creation") or 0
+    tier = ""
+    for key, value in details.items():
+        if key in _PLAIN or key == "cache_creation":
+            continue
+        tier = tier or _tier_of(key)
+        if key.endswith("_" + part):
+            extra += value or 0
+        elif other and key.endswith("_" + other):
+            generic += value or 0
+    return extra, generic, tier
+
+
+def _tier_of(key: str) -> str:
+    """The service tier in a detail's key: `flex`, or the `flex` of `flex_cache_read`."""
+    for part in ("_cache_read", "_cache_creation", "_reasoning"):
+        if key.endswith(part):
+            return tier_name(key.removesuffix(part))
+    return key if key in ("flex", "priority", "batch", "scale", "fast") else ""
+
+
+def _raw_usage(raw: object, token_usage: object) -> Usage | None:
+    """Usage that only the raw response carries, for integrations that normalise none."""
+    for source in (token_usage, raw):
+        if not source:
+            continue
+        if field(source, "cache_read_input_tokens", "cache_creation_input_tokens") is not None:
+            return anthropic_usage(source)
+        usage = openai_usage(source)
+        if usage is not None:
+            return usage
+    return None
+
+
+def _searches(raw: object, metadata: Mapping[str, Any], content: object, model: str) -> int:
+    if raw:
+        used = field(raw, "server_tool_use")
+        if used is not None:
+            return count(field(used, "web_search_requests"))
+    if not isinstance(content, str):
+        blocks = items(content)
+        found = openai_searches(blocks) or anthropic_searches(blocks)
+        if found:
+            return found
+    grounding = metadata.get("grounding_metadata")
+    return grounded_queries(grounding, model) if grounding else 0
+
+
+def _completion(generation: Any, output: Mapping[str, Any], provider: str) -> Reported:
+    """A completion model's result: its usage, if any, is in `llm_output`."""
+    info: Mapping[str, Any] = getattr(generation, "generation_info", None) or _NOTHING
+    raw = output.get("token_usage") or output.get("usage")
+    counted = output.get("usage_metadata") or info.get("usage_metadata")
+    if counted:
+        usage: Usage | None = _counted(counted)[0]
+    else:
+        usage = _raw_usage(None, raw)
+    return Reported(
+        usage=usage,
+        provider=provider or text(output.get("model_provider")),
+        model=_once(text(output.get("model_name") or output.get("model") or info.get("model_name"))),
+        response_id=text(output.get("id")),
+        service_tier=tier_name(output.get("service_tier") or info.get("service_tier")),
+        output_text="" if usage is not None else text(getattr(generation, "text", "")),
+    )
+
+
+def _added(first: Reported, second: Reported) -> Reported:
+    """Two requests of one result: the sum of their usage, the first's identity."""
+    if first.usage is None or second.usage is None:
+        return replace(
+            first,
+            usage=first.usage or second.usage,
+            output_text=first.output_text + second.output_text,
+        )
+    sums = {
+        name: getattr(first.usage, name) + getattr(second.usage, name)
+        for name in Usage.__slots__
+        if name != "note"
+    }
+    note = "; ".join(filter(None, (first.usage.note, second.usage.note)))
+    return replace(
+        first,
+        usage=Usage(**sums, note=note),
+        cache_hit=first.cache_hit and second.cache_hit,
+        ttl_unknown=first.ttl_unknown or second.ttl_unknown,
+    )
+
+
+def _once(word: str) -> str:
+    """A word that merging a stream's chunks has repeated (`gpt-4ogpt-4o`), once."""
+    length = len(word)
+    if length < 6 or word.find(word[:3], 3) < 0:
+        return word
+    period = (word + word).find(word, 1)
+    return word[:period] if period < length else word
+
+
+def _message_text(message: Any) -> str:
+    content = getattr(message, "content", "")
+    parts = [content] if isinstance(content, str) else []
+    if not parts:
+        blocks = items(content)
+        parts = [b if isinstance(b, str) else text(field(b, "text", "thinking", "reasoning")) for b in blocks]
+    calls = items(getattr(message, "tool_calls", None)) or items(getattr(message, "tool_call_chunks", None))
+    parts += [str(field(call, "args") or "") for call in calls]
+    return "".join(parts)

@@ -1,0 +1,1 @@
+"""Acceptance: real LangChain and LangGraph programs, and a provider's invoice the ledger must equal."""

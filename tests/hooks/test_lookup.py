@@ -1,0 +1,246 @@
+"""Who a run belongs to: the order of the lookup, and what nothing below a root can change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pytest
+from langchain_core.runnables import RunnableLambda
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from scripted import ScriptedModel, scripted_policy
+from spendgraph import CostContext, Meter
+
+ACME = CostContext(feature="triage", team="support", tenant="acme")
+
+
+class State(TypedDict):
+    n: int
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[Meter]:
+    """A meter that prices the scripted models."""
+    with Meter(tmp_path / "ledger.db", policy=scripted_policy()) as meter:
+        yield meter
+
+
+def rows(meter: Meter) -> list[dict[str, Any]]:
+    """The booked steps."""
+    return list(meter.ledger.steps())
+
+
+def decisions(path: Path) -> list[tuple[str, str, str]]:
+    """Kind, outcome and reason of every decision."""
+    import sqlite3
+
+    with sqlite3.connect(path) as connection:
+        return connection.execute("SELECT kind, outcome, reason FROM decisions ORDER BY rowid").fetchall()
+
+
+def graph_of(node: Any, **options: Any) -> Any:
+    """A graph with one node called `work`."""
+    builder = StateGraph(State, **options)
+    builder.add_node("work", node)
+    builder.add_edge(START, "work")
+    builder.add_edge("work", END)
+    return builder.compile()
+
+
+def test_a_task_outside_comes_before_the_roots_own_metadata(scripted: Meter, tmp_path: Path) -> None:
+    """Inside `meter.task`, metadata of a root only fills what is unset; the attempt to change is a row."""
+    model = ScriptedModel()
+    with scripted.task(ACME):
+        model.invoke("hi", {"metadata": {"spend_tenant": "evil", "spend_version": "7"}})
+    (row,) = rows(scripted)
+    assert (row["tenant"], row["version"], row["feature"]) == ("acme", "7", "triage")
+    scripted.flush()
+    kind, outcome, reason = decisions(tmp_path / "ledger.db")[0]
+    assert (kind, outcome) == ("context", "ignored")
+    assert "tenant" in reason
+
+
+def test_the_resolver_comes_before_metadata(tmp_path: Path) -> None:
+    """A resolver that knows the context of a root is believed before the root's metadata."""
+    seen: list[Any] = []
+
+    def resolve(config: Any, runtime: Any) -> CostContext | None:
+        seen.append(config["metadata"].get("spend_tenant"))
+        return ACME
+
+    with Meter(tmp_path / "l.db", policy=scripted_policy(), context=resolve) as meter:
+        meter.install()
+        ScriptedModel().invoke("hi", {"metadata": {"spend_tenant": "evil"}})
+        assert rows(meter)[0]["tenant"] == "acme"
+    assert seen == ["evil"]
+
+
+def test_a_resolver_is_asked_again_inside_a_node_where_the_runtime_is(tmp_path: Path) -> None:
+    """LangGraph's runtime context, unknown at the root's start, gives the tenant inside the node."""
+
+    def resolve(config: Any, runtime: Any) -> CostContext | None:
+        return (
+            None if runtime is None or runtime.context is None else CostContext(tenant=runtime.context["t"])
+        )
+
+    model = ScriptedModel()
+
+    def work(state: State, runtime: Runtime[Any]) -> State:
+        model.invoke("hi")
+        return state
+
+    graph = graph_of(work, context_schema=dict)
+    with Meter(tmp_path / "l.db", policy=scripted_policy(), context=resolve) as meter:
+        meter.install()
+        graph.invoke({"n": 0}, context={"t": "acme"})
+        assert rows(meter)[0]["tenant"] == "acme"
+
+
+def test_untrusted_metadata_is_nobodys_word(tmp_path: Path) -> None:
+    """With `trust_metadata: false` a root's metadata gives no tag: the step is unattributed."""
+    policy = scripted_policy("attribution: {trust_metadata: false}\n")
+    with Meter(tmp_path / "l.db", policy=policy) as meter:
+        meter.install()
+        ScriptedModel().invoke("hi", {"metadata": ACME.metadata()})
+        (row,) = rows(meter)
+    assert row["tenant"] == ""
+    assert row["missing_tags"] == "feature,team,workload_class,tenant,environment"
+
+
+def test_a_nested_task_inherits_what_it_does_not_set_and_is_a_child(scripted: Meter) -> None:
+    """A task opened inside a node may change who pays; it is a child task with the outer task's other tags."""
+    model = ScriptedModel()
+
+    def work(state: State) -> State:
+        model.invoke("before")
+        with scripted.task(tenant="umbrella"):
+            model.invoke("inside")
+            RunnableLambda(lambda _: model.invoke("deeper")).invoke(1)
+        model.invoke("after")
+        return state
+
+    graph_of(work).invoke({"n": 0}, scripted.config(ACME))
+    assert [(r["tenant"], r["feature"], r["node"]) for r in rows(scripted)] == [
+        ("acme", "triage", "work"),
+        ("umbrella", "triage", "work"),
+        ("umbrella", "triage", "work"),
+        ("acme", "triage", "work"),
+    ]
+    outer, inner = rows(scripted)[0]["task_id"], rows(scripted)[1]["task_id"]
+    assert outer != inner
+    assert rows(scripted)[2]["task_id"] == inner
+    tree = scripted.ledger.task(outer)
+    assert tree is not None
+    assert [child.label for child in tree.children if child.kind == "task"] == [inner]
+
+
+def test_a_background_workers_next_tenant_is_not_the_one_that_started_it(scripted: Meter) -> None:
+    """A task opened in a context copied from a finished run is the task's, not that run's."""
+    import contextvars
+
+    model = ScriptedModel()
+    copied: list[contextvars.Context] = []
+
+    def work(state: State) -> State:
+        copied.append(contextvars.copy_context())
+        return state
+
+    graph_of(work).invoke({"n": 0}, scripted.config(ACME))
+
+    def later() -> None:
+        with scripted.task(tenant="umbrella", feature="digest"):
+            model.invoke("hi")
+
+    copied[0].run(later)
+    assert [r["tenant"] for r in rows(scripted)] == ["umbrella"]
+
+
+def test_work_left_running_after_its_graph_is_still_its_tenants(scripted: Meter) -> None:
+    """A call that outlives the root it was started in keeps that root's context."""
+    import contextvars
+
+    model = ScriptedModel()
+    copied: list[contextvars.Context] = []
+
+    def work(state: State) -> State:
+        copied.append(contextvars.copy_context())
+        return state
+
+    graph_of(work).invoke({"n": 0}, scripted.config(ACME))
+    copied[0].run(model.invoke, "hi")
+    assert [(r["tenant"], r["node"]) for r in rows(scripted)] == [("acme", "work")]
+
+
+def test_a_child_fills_what_is_unset_and_sets_its_template(scripted: Meter) -> None:
+    """Below a root, metadata may set the template and extra tags, and fill what nobody set."""
+    model = ScriptedModel()
+
+    def work(state: State) -> State:
+        tags = {"spend_template": "t2", "spend_x_squad": "red", "spend_project": "apollo", "spend_team": "x"}
+        model.invoke("hi", {"metadata": tags})
+        return state
+
+    graph_of(work).invoke({"n": 0}, scripted.config(ACME.replace(template="t1")))
+    (row,) = rows(scripted)
+    assert (row["template"], row["project"], row["team"]) == ("t2", "apollo", "support")
+    assert json.loads(row["extra"]) == {"squad": "red"}
+
+
+def test_metadata_that_is_not_valid_is_recorded_and_the_step_unattributed(
+    scripted: Meter, tmp_path: Path
+) -> None:
+    """A root whose tags cannot be read is never dropped: unattributed, with a decision that says why."""
+    scripted.install()
+    ScriptedModel().invoke("hi", {"metadata": {"spend_tennant": "acme"}})
+    (row,) = rows(scripted)
+    assert row["missing_tags"] != ""
+    assert "tennant" in decisions(tmp_path / "ledger.db")[0][2]
+
+
+def test_hashed_users_reach_neither_ledger_nor_metadata(tmp_path: Path) -> None:
+    """With `users: hashed` the ledger and the config's metadata carry the same pseudonym."""
+    policy = scripted_policy("attribution: {users: hashed}\n")
+    with Meter(tmp_path / "l.db", policy=policy) as meter:
+        config = meter.config(ACME.replace(user="jane@example.com"))
+        ScriptedModel().invoke("hi", config)
+        (row,) = rows(meter)
+        assert row["user"].startswith("u_")
+        assert config["metadata"]["spend_user"] == row["user"]
+    assert b"jane@example.com" not in (tmp_path / "l.db").read_bytes()
+
+
+def test_a_passive_meter_books_nothing(scripted: Meter) -> None:
+    """A meter that nobody attached leaves other runs alone, while another meter's runs go on."""
+    ScriptedModel().invoke("hi")
+    with scripted.task(ACME):
+        ScriptedModel().invoke("mine")
+    ScriptedModel().invoke("not mine")
+    assert len(rows(scripted)) == 1
+
+
+def test_two_meters_on_one_run_book_it_once_each(scripted: Meter, tmp_path: Path) -> None:
+    """Two meters are two sets of books: each has the call once."""
+    with Meter(tmp_path / "other.db", policy=scripted_policy()) as other:
+        other.install()
+        ScriptedModel().invoke("hi", scripted.config(ACME))
+        assert [r["tenant"] for r in rows(scripted)] == ["acme"]
+        assert [r["tenant"] for r in rows(other)] == ["acme"]
+
+
+def test_config_merges_without_changing_what_it_was_given(scripted: Meter) -> None:
+    """`meter.config` keeps callbacks, metadata and configurable of the given config, and adds its own once."""
+    from langchain_core.callbacks import BaseCallbackHandler
+
+    mine = BaseCallbackHandler()
+    given: Any = {"callbacks": [mine], "metadata": {"a": 1}, "configurable": {"x": 2}, "tags": ["t"]}
+    once = scripted.config(ACME, given, thread_id="42")
+    twice = scripted.config(ACME, once)
+    assert given == {"callbacks": [mine], "metadata": {"a": 1}, "configurable": {"x": 2}, "tags": ["t"]}
+    assert once["callbacks"] == [mine, scripted.handler]
+    assert twice["callbacks"] == [mine, scripted.handler]
+    assert once["configurable"] == {"x": 2, "thread_id": "42"}
+    assert once["metadata"] == {"a": 1, **ACME.metadata()}

@@ -1,0 +1,116 @@
+"""The documentation is true: its Python is run, and every public name, command, column and key is in it."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import spendgraph
+from provider import Provider
+from spendgraph.cli.app import OWN_COMMANDS
+from spendgraph.ledger import Ledger
+from spendgraph.policy import parse_policy
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Provider]:
+    """The README's real clients, with a key that a loopback provider knows; in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    with Provider() as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "account-readme")
+        yield running
+
+
+def test_the_readmes_python_runs_and_its_calls_are_in_the_books(provider: Provider) -> None:
+    """All blocks, in order, as one program against a real wire: every billed call is one attributed step."""
+    program: dict[str, object] = {"__name__": "readme"}
+    for number, block in enumerate(blocks(README, "python"), start=1):
+        exec(compile(block, f"README block {number}", "exec"), program)
+    meter = program["meter"]
+    assert isinstance(meter, spendgraph.Meter)
+    meter.close()
+    with Ledger.open_readonly("spendgraph.db") as ledger:
+        billed = sorted(line.response_id for line in provider.invoice("account-readme").lines)
+        assert sorted(step["response_id"] for step in ledger.steps(kind="model")) == billed
+        assert len(billed) == 5
+        spent = {(row["kind"], row["name"]): row["cost_nanousd"] for row in ledger.spend(["kind", "name"])}
+        assert spent["tool", "search"] == 10_000_000
+        assert spent["other", "human_review"] == 2_500_000_000
+        assert {step["missing_tags"] for step in ledger.steps()} == {""}
+        assert {step["tenant"] for step in ledger.steps()} == {"acme", "globex"}
+        assert ledger.verify() == []
+
+
+def test_every_public_name_is_in_the_readme() -> None:
+    """What can be imported is explained somewhere a reader looks."""
+    assert [name for name in spendgraph.__all__ if name not in README and name != "__version__"] == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    """The table of commands is whole."""
+    assert [name for name in (*OWN_COMMANDS, "demo") if f"`spendgraph {name}" not in README] == []
+
+
+def test_every_make_target_named_in_the_readme_exists() -> None:
+    """A reader who types what stands there gets what stands there."""
+    makefile = (ROOT / "Makefile").read_text()
+    named = re.findall(r"^\$ make (\w+)", README, flags=re.MULTILINE)
+    assert named == ["demo", "test"]
+    assert [target for target in named if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
+
+
+def test_every_column_of_a_ledger_is_documented(tmp_path: Path) -> None:
+    """Tables and views of a fresh ledger, column by column."""
+    Ledger.open(tmp_path / "fresh.db").close()
+    connection = sqlite3.connect(tmp_path / "fresh.db")
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
+    missing = [
+        f"{table}.{column[1]}"
+        for (table,) in tables
+        for column in connection.execute(f"PRAGMA table_info({table})")
+        if f"`{table}`" not in PAGES["ledger.md"] or f"`{column[1]}`" not in PAGES["ledger.md"]
+    ]
+    connection.close()
+    assert missing == []
+
+
+def test_the_policy_page_is_what_its_schema_says() -> None:
+    """`python docs/generate.py` has been run since the last change of the policy."""
+    generator = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    assert generator["page"](PAGES["policy.md"]) == PAGES["policy.md"]
+
+
+@pytest.mark.parametrize("page", ["policy.md"])
+def test_a_policy_in_the_docs_is_accepted(page: str) -> None:
+    """What a reader copies loads."""
+    found = blocks(PAGES[page], "yaml")
+    assert [parse_policy(text).version for text in found] == ["1"]
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the README and the docs is a file."""
+    broken = [
+        f"{name} -> {link}"
+        for name, text, folder in [
+            ("README.md", README, ROOT),
+            *((name, text, ROOT / "docs") for name, text in PAGES.items()),
+        ]
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+        if not (folder / link).exists()
+    ]
+    assert broken == []
