@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spendgraph.context import missing_tags
-from spendgraph.errors import LedgerError
+from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.hooks.corrections import correction_of
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
@@ -209,7 +209,9 @@ class StepRecorder:
     def announce(self, task: Task) -> None:
         """Write a task's row at once, so that another process can resume it by its thread."""
         if not task.announced:
-            self.ledger.post(*self._announcement(task))
+            records = self._announcement(task)
+            self.ledger.post(*records)
+            self._is_known(records, task)
 
     def end_task(self, task: Task, status: TaskStatus, *, durable: bool = False) -> None:
         """Write how a task ended; with `durable`, before returning.
@@ -219,9 +221,10 @@ class StepRecorder:
         ended_us = None if status == "paused" else self.ledger.end_time(task.started_us)
         records: list[Record] = [*self._announcement(task), TaskEnd(task.task_id, status, ended_us)]
         if durable:
-            self._book(*records)
+            self._book(task, records)
         else:
             self.ledger.defer(*records)
+            self._is_known(records, task)
 
     def decide(self, place: Place, kind: str, outcome: str, reason: str, **detail: object) -> None:
         """Write a decision other than *allow*."""
@@ -300,11 +303,10 @@ class StepRecorder:
             and row.context_id in known
             and (price is None or price.price_id in known)
         ):
-            self._book(row)
+            self._book(task, (row,))
             return
         records: list[Record] = [*self._announcement(task), *self._introduction(place.context)]
-        if price is not None and price.price_id not in self._known:
-            self._known.add(price.price_id)
+        if price is not None and price.price_id not in known:
             records.append(
                 PriceRow(
                     price.price_id,
@@ -319,9 +321,9 @@ class StepRecorder:
         records.append(row)
         if end_task is not None:
             records.append(TaskEnd(task.task_id, end_task, row.ended_us))
-        self._book(*records)
+        self._book(task, records)
 
-    def _book(self, *records: Record) -> None:
+    def _book(self, task: Task, records: Sequence[Record]) -> None:
         """Post what an end brings, without ever raising.
 
         A paid answer is not lost to the ledger's trouble: the rows wait in memory, and the next start is
@@ -329,13 +331,30 @@ class StepRecorder:
         """
         try:
             self.ledger.post(*records)
+        except LedgerUnavailable as error:  # what is queued keeps its order: known all the same
+            logger.error("spendgraph: a step could not be written yet: %s", error)  # noqa: TRY400 - one line
         except LedgerError as error:
-            logger.error("spendgraph: a step could not be written: %s", error)  # noqa: TRY400 - said in one line
+            logger.error("spendgraph: a step could not be written: %s", error)  # noqa: TRY400 - one line
+            return
+        if len(records) > 1:
+            self._is_known(records, task)
+
+    def _is_known(self, records: Iterable[Record], task: Task) -> None:
+        """Note what need not be written again, once it is written or queued, and never before.
+
+        From then on another thread's row that names it goes without it.
+        """
+        for record in records:
+            if isinstance(record, ContextRow):
+                self._known.add(record.context_id)
+            elif isinstance(record, PriceRow):
+                self._known.add(record.price_id)
+            elif isinstance(record, TaskStart):
+                task.announced = True
 
     def _announcement(self, task: Task) -> list[Record]:
         if task.announced:
             return []
-        task.announced = True
         return [
             *self._introduction(task.context),
             TaskStart(
@@ -351,7 +370,6 @@ class StepRecorder:
     def _introduction(self, context: CostContext) -> list[Record]:
         if context.context_id in self._known:
             return []
-        self._known.add(context.context_id)
         return [
             ContextRow(
                 context_id=context.context_id,
