@@ -74,14 +74,12 @@ class Attribution:
     ) -> Run:
         """Remember a run that starts now and find its place."""
         metadata = metadata or _NO_METADATA
-        spend = {k: v for k, v in metadata.items() if k[:6] == "spend_"} or _NO_SPEND
-        parent = self.runs.get(parent_run_id) if parent_run_id is not None else None
+        spend = _spend_of(metadata)
+        parent = self.runs.get(parent_run_id)
         if parent is None:
             parent = self.enclosing()
         scope = self._own_scope()
-        if scope is not None and parent is not None and not wins(scope, parent):
-            scope = None
-        if scope is not None:
+        if scope is not None and (parent is None or wins(scope, parent)):
             self._join(scope, parent, metadata, name, inputs, is_chain=is_chain)
             run = self._begin_in_task(run_id, scope, parent, spend, metadata)
         elif parent is not None:
@@ -116,13 +114,9 @@ class Attribution:
             return opened_in if isinstance(opened_in, Run) else None
         return None
 
-    def knows(self, parent_run_id: object) -> bool:
-        """Whether a run starting now under this parent belongs to this meter."""
-        return (
-            (parent_run_id is not None and parent_run_id in self.runs)
-            or self.enclosing() is not None
-            or self._own_scope() is not None
-        )
+    def is_inside(self) -> bool:
+        """Whether this point of the program is inside a run or a task of this meter."""
+        return self._own_scope() is not None or self.enclosing() is not None
 
     # Points of the program outside LangChain's callbacks
 
@@ -343,7 +337,7 @@ class Attribution:
     def _entered(self, place: Place, ns: str, metadata: dict[str, Any]) -> Place:
         attempts = place.task.attempts
         attempts[ns] = attempt = attempts.get(ns, 0) + 1
-        steps = "/".join(part.partition(":")[0] for part in ns.split("|"))
+        steps = ns.partition(":")[0] if "|" not in ns else _node_path(ns)
         inside = place.checkpoint_ns and not ns.startswith(f"{place.checkpoint_ns}|")
         thread_id = metadata.get("thread_id")
         return place.moved(
@@ -379,3 +373,16 @@ class Attribution:
         if context.context_id == place.context.context_id:
             return place
         return place.moved(context=context)
+
+
+def _spend_of(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a run's metadata that are ours."""
+    try:
+        return {k: v for k, v in metadata.items() if k[:6] == "spend_"} or _NO_SPEND
+    except TypeError:  # a host may use keys that are no text
+        return {k: v for k, v in metadata.items() if str(k).startswith("spend_")} or _NO_SPEND
+
+
+def _node_path(ns: str) -> str:
+    """`outer/inner` of the checkpoint namespace `outer:<id>|inner:<id>`."""
+    return "/".join(part.partition(":")[0] for part in ns.split("|"))

@@ -29,6 +29,12 @@ class Dispatcher(BaseCallbackHandler):
     raise_error = True
     ignore_retry = True
     ignore_custom_event = True
+    # Plain attributes, where the base class has properties: they are asked at every event of every run.
+    ignore_llm = True
+    ignore_chat_model = True
+    ignore_chain = True
+    ignore_agent = True  # tools are filed under agents
+    ignore_retriever = True
     spendgraph_inline = True
 
     def __init__(self) -> None:
@@ -39,39 +45,20 @@ class Dispatcher(BaseCallbackHandler):
         """See `spendgraph.hooks.inline`."""
         return inline_here()
 
-    @property
-    def ignore_llm(self) -> bool:
-        """Nobody listens."""
-        return not self._listeners
-
-    @property
-    def ignore_chain(self) -> bool:
-        """Nobody listens."""
-        return not self._listeners
-
-    @property
-    def ignore_agent(self) -> bool:
-        """Nobody listens (LangChain files tools under agents)."""
-        return not self._listeners
-
-    @property
-    def ignore_retriever(self) -> bool:
-        """Nobody listens."""
-        return not self._listeners
-
-    @property
-    def ignore_chat_model(self) -> bool:
-        """Nobody listens."""
-        return not self._listeners
-
     def attach(self, listener: Listener) -> None:
         """Hand events to this listener from now on."""
         if listener not in self._listeners:
-            self._listeners = (*self._listeners, listener)
+            self._listen((*self._listeners, listener))
 
     def detach(self, listener: Listener) -> None:
         """Hand no more events to this listener."""
-        self._listeners = tuple(each for each in self._listeners if each is not listener)
+        self._listen(tuple(each for each in self._listeners if each is not listener))
+
+    def _listen(self, listeners: tuple[Listener, ...]) -> None:
+        self._listeners = listeners
+        nobody = not listeners
+        self.ignore_llm = self.ignore_chat_model = self.ignore_chain = nobody
+        self.ignore_agent = self.ignore_retriever = nobody
 
     def on_chain_start(
         self,

@@ -37,6 +37,11 @@ class SpendCallbackHandler(BaseCallbackHandler):
     raise_error = True
     ignore_retry = True
     ignore_custom_event = True
+    ignore_llm = False  # plain attributes, as in the dispatcher
+    ignore_chat_model = False
+    ignore_chain = False
+    ignore_agent = False
+    ignore_retriever = False
     spendgraph_inline = True
 
     def __init__(self, meter: Attachable) -> None:

@@ -49,7 +49,7 @@ class Listener:
         self.claimed: set[object] = set()
         self._runs = attribution.runs
 
-    # Is it ours?
+    # Is it ours, and new?
 
     def claim(self, run_id: object, parent_run_id: object) -> None:
         """A handler of this meter was attached to a run that its parent does not bring along."""
@@ -58,10 +58,12 @@ class Listener:
 
     def wants(self, run_id: object, parent_run_id: object) -> bool:
         """Whether a run that starts now is this meter's business."""
+        if parent_run_id in self._runs:
+            return True
         if run_id in self.claimed:
             self.claimed.discard(run_id)
             return True
-        return self.installed or self.attribution.knows(parent_run_id)
+        return self.installed or self.attribution.is_inside()
 
     # Chains
 
@@ -123,8 +125,10 @@ class Listener:
         provider = str(metadata.get("ls_provider") or "")
         model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name")
         limit = metadata.get("ls_max_tokens")
-        if limit is None:
-            limit = next((parameters[key] for key in _LENGTH_PARAMETERS if parameters.get(key)), None)
+        for key in _LENGTH_PARAMETERS:
+            if limit is not None:
+                break
+            limit = parameters.get(key)
         run.step = self.recorder.open(
             str(run_id),
             run.place,

@@ -104,12 +104,23 @@ class Place:
 
     def moved(self, **changes: Any) -> Place:
         """A copy of this place with some of its attributes changed."""
-        fields: dict[str, Any] = {
-            name: getattr(self, name) for name in self.__slots__ if name not in {"task", "context", "missing"}
-        }
-        task = changes.pop("task", self.task)
-        context = changes.pop("context", self.context)
-        return Place(task, context, **(fields | changes))
+        copy = Place(
+            self.task,
+            self.context,
+            parent_step_id=self.parent_step_id,
+            thread_id=self.thread_id,
+            graph=self.graph,
+            node=self.node,
+            path=self.path,
+            checkpoint_ns=self.checkpoint_ns,
+            attempt=self.attempt,
+            problem=self.problem,
+        )
+        if "context" not in changes:
+            copy.missing = self.missing
+        for name, value in changes.items():
+            setattr(copy, name, value)
+        return copy
 
 
 class Run:

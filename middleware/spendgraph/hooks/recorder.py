@@ -221,7 +221,7 @@ class StepRecorder:
         ended_us = None if status == "paused" else self.ledger.end_time(task.started_us)
         records: list[Record] = [*self._announcement(task), TaskEnd(task.task_id, status, ended_us)]
         if durable:
-            self._book(task, records)
+            self._book(task, records, at_once=True)
         else:
             self.ledger.defer(*records)
             self._is_known(records, task)
@@ -323,14 +323,17 @@ class StepRecorder:
             records.append(TaskEnd(task.task_id, end_task, row.ended_us))
         self._book(task, records)
 
-    def _book(self, task: Task, records: Sequence[Record]) -> None:
-        """Post what an end brings, without ever raising.
+    def _book(self, task: Task, records: Sequence[Record], *, at_once: bool = False) -> None:
+        """Write what an end brings, without ever raising.
 
         A paid answer is not lost to the ledger's trouble: the rows wait in memory, and the next start is
         refused until they are written.
         """
         try:
-            self.ledger.post(*records)
+            if at_once:
+                self.ledger.post(*records)
+            else:
+                self.ledger.book(*records)
         except LedgerUnavailable as error:  # what is queued keeps its order: known all the same
             logger.error("spendgraph: a step could not be written yet: %s", error)  # noqa: TRY400 - one line
         except LedgerError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def wins(scope: TaskScope, parent: Run) -> bool:
     """Whether a task was opened inside `parent` (and not `parent` inside the task)."""
     opened_in = scope.opened_in
-    return isinstance(opened_in, Run) and opened_in.is_inside(parent)
+    return opened_in is not None and isinstance(opened_in, Run) and opened_in.is_inside(parent)
 
 
 def context_of(paused: PausedTask) -> CostContext:

@@ -97,6 +97,19 @@ class Ledger(LedgerReader):
         """
         self._writer.post(records)
 
+    def book(self, *records: Record) -> None:
+        """Write down what a step brings in ONE transaction: durable on return, in the tables soon.
+
+        The records are a line of the process's journal when this returns, which `kill -9` does not take away,
+        and rows some milliseconds later; whoever reads through this process sees them at once. On a running
+        event loop they are posted.
+
+        Raises:
+            LedgerUnavailable: They could not be written now; they stay queued.
+            LedgerError: The ledger refused a row (a fault of the caller).
+        """
+        self._writer.book(records)
+
     def defer(self, *records: Record) -> None:
         """Leave records to be written with the next ones, or a few milliseconds later; never blocks.
 
@@ -175,11 +188,9 @@ class Ledger(LedgerReader):
     def settle(self, max_wait: float = 0.005) -> None:
         """On an event loop, wait briefly for what is queued; not at all while the ledger is known to lag."""
         writer = self._writer
-        if writer.lagging or writer.idle:
+        if writer.lagging or writer.idle or _get_running_loop() is None:
             return
-        if _get_running_loop() is None:
-            self.flush(max_wait)
-        elif isinstance(self._wait_for_thread(None, max_wait), LedgerBusy):
+        if isinstance(self._wait_for_thread(None, max_wait), LedgerBusy):
             writer.lagging = True
 
     def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:

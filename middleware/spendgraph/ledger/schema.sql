@@ -92,12 +92,14 @@ CREATE TABLE steps (
   seq INTEGER PRIMARY KEY, -- order of writing
   step_id TEXT NOT NULL UNIQUE CHECK (step_id <> ''),
   task_id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('model', 'tool', 'retriever', 'embedding', 'rerank', 'other')),
+  kind TEXT NOT NULL CHECK (
+    kind = 'model' OR kind = 'tool' OR kind = 'retriever' OR kind = 'embedding' OR kind = 'rerank' OR kind = 'other'
+  ),
   context_id TEXT NOT NULL REFERENCES contexts (context_id), -- who pays
   started_us INTEGER NOT NULL, -- microseconds since 1970 UTC; a step belongs to its start
   ended_us INTEGER NOT NULL,
   recorded_us INTEGER NOT NULL,
-  entry TEXT NOT NULL CHECK (entry IN ('charge', 'correction')), -- a correction carries signed differences
+  entry TEXT NOT NULL CHECK (entry = 'charge' OR entry = 'correction'), -- a correction carries signed differences
   corrects_step_id TEXT,
   parent_step_id TEXT, -- the step (a tool's, say) inside which this one ran
   thread_id TEXT NOT NULL,
@@ -106,7 +108,7 @@ CREATE TABLE steps (
   path TEXT NOT NULL, -- the nodes from the root graph down to this one
   checkpoint_ns TEXT NOT NULL,
   attempt INTEGER NOT NULL,
-  is_replay INTEGER NOT NULL CHECK (is_replay IN (0, 1)), -- 1: paid again after an interrupt or a retry
+  is_replay INTEGER NOT NULL CHECK (is_replay = 0 OR is_replay = 1), -- 1: paid again after an interrupt or a retry
   name TEXT NOT NULL, -- the tool, the retriever, the model's class, or the caller's word for the step
   provider TEXT NOT NULL,
   model_requested TEXT NOT NULL,
@@ -128,14 +130,17 @@ CREATE TABLE steps (
   unit TEXT NOT NULL,
   cost_nanousd INTEGER NOT NULL, -- 1 US dollar is 1,000,000,000
   cost_basis TEXT NOT NULL CHECK (
-    cost_basis IN ('reported', 'estimated', 'upper_bound', 'configured', 'free', 'unpriced')
+    cost_basis = 'reported' OR cost_basis = 'estimated' OR cost_basis = 'upper_bound'
+    OR cost_basis = 'configured' OR cost_basis = 'free' OR cost_basis = 'unpriced'
   ),
   estimate_nanousd INTEGER, -- what the call was expected to cost
   reserved_nanousd INTEGER, -- what was set aside for it
   saved_nanousd INTEGER NOT NULL, -- by the prompt cache; negative where writing cost more than reading saved
   price_id TEXT REFERENCES prices (price_id),
   usage_note TEXT NOT NULL, -- why the counts are doubtful, or why a correction was made
-  status TEXT NOT NULL CHECK (status IN ('ok', 'error', 'cut', 'cancelled', 'cache_hit')),
+  status TEXT NOT NULL CHECK (
+    status = 'ok' OR status = 'error' OR status = 'cut' OR status = 'cancelled' OR status = 'cache_hit'
+  ),
   error_class TEXT NOT NULL,
   CHECK ((entry = 'correction') = (corrects_step_id IS NOT NULL))
 ) STRICT;

@@ -21,10 +21,12 @@ def _insert(table: str, key: str, columns: tuple[str, ...], rows: int = 1) -> st
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT ({key}) DO NOTHING"  # noqa: S608 - names are this package's own
 
 
-_TASK_START = """\
+_INSERT_TASK = """\
 INSERT INTO tasks (task_id, parent_task_id, context_id, thread_id, graph, status, resumable, outcome, started_us)
 VALUES (?1, ?2, ?3, ?4, ?5, 'running', 1, '', ?6)
-ON CONFLICT (task_id) DO UPDATE SET status = 'running', resumable = 1, ended_us = NULL"""
+ON CONFLICT (task_id) DO """
+
+_TASK_START = f"{_INSERT_TASK}UPDATE SET status = 'running', resumable = 1, ended_us = NULL"
 
 # LangGraph drops a thread's pending work when a new input arrives: its older root tasks, and what they
 # opened, can no longer go on. A failure stays a failure; only what was still under way becomes cancelled.
@@ -64,3 +66,6 @@ INSERT_STEPS: Final = _insert("steps", "step_id", StepRow._fields, STEPS_AT_ONCE
 sqlite3 releases the interpreter's lock around each statement, and a thread beside a busy event loop waits
 milliseconds to get it back: few statements mean that the ledger's write lock is held briefly.
 """
+
+AGAIN: Final[dict[type, tuple[str, ...]]] = {**STATEMENTS, TaskStart: (f"{_INSERT_TASK}NOTHING",)}
+"""The same for records that may have been written before: a task that has ended since is not begun again."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.context import CostContext
 from spendgraph.errors import ContextError
-from spendgraph.ledger import spool
+from spendgraph.ledger import journal, spool
 from spendgraph.ledger.columns import TAGS
 from spendgraph.ledger.connection import diagnose
 from spendgraph.ledger.records import PriceRow
@@ -193,6 +193,11 @@ def _tasks(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
 
 
 def _spools(_: sqlite3.Connection, place: Place) -> Iterator[Finding]:
+    for path in journal.orphans(place):
+        yield (
+            str(path),
+            "holds steps of a process that was killed: open the ledger for writing to take them over",
+        )
     for path in spool.waiting(place):
         yield (
             str(path),

@@ -20,8 +20,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
-from spendgraph.ledger import spool
+from spendgraph.ledger import journal, spool
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose, open_writer
+from spendgraph.ledger.journal import Journal
 from spendgraph.ledger.records import ContextRow, PriceRow, Record, StepRow
 from spendgraph.ledger.statements import INSERT_STEPS, STATEMENTS, STEPS_AT_ONCE
 from spendgraph.ledger.thread import LedgerThread
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 Group = tuple[Record, ...]
 """The records of one transaction."""
+
+_BOOKED_AT_MOST: Final = 256
+"""More booked steps than this are not left to wait for the deferred commit."""
 
 _LOOK_EVERY: Final = 31
 """Every 32nd transaction makes sure that the ledger's file is still at its path."""
@@ -59,6 +63,7 @@ class Writer:
         place: Where the ledger is.
         queued: Transactions not yet written, in order.
         failure: Why the last write failed; `None` while the ledger is healthy.
+        journal: Holds the steps that are booked and not yet committed.
         lagging: Somebody waited in vain for the queue, and it has not been empty since.
         thread: The ledger thread.
         writing: A transaction taken from the queue is under way.
@@ -72,6 +77,7 @@ class Writer:
         "_rejected",
         "_writes",
         "failure",
+        "journal",
         "lagging",
         "place",
         "queued",
@@ -86,6 +92,7 @@ class Writer:
         self.lagging = False
         self.writing = False
         self.thread = LedgerThread(self)
+        self.journal = Journal(place)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._execute: Callable[..., object] | None = None
@@ -110,6 +117,12 @@ class Writer:
                     logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
                 except (OSError, sqlite3.Error) as error:
                     logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
+            for path in journal.orphans(self.place):
+                try:
+                    if steps := journal.fold_in(path, connection):
+                        logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
+                except (OSError, sqlite3.Error) as error:
+                    logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
 
     def post(self, group: Group) -> None:
         """Write one transaction; on a running event loop, leave it to the ledger thread.
@@ -139,6 +152,24 @@ class Writer:
             else:
                 self.queued.append(group)
         self.drain(mine=group)
+
+    def book(self, group: Group) -> None:
+        """Write a transaction down for good, and commit it some milliseconds later with others.
+
+        Where there can be no journal (on an event loop, in memory, on a full disk), it is posted.
+        """
+        if self.journal.is_possible and _get_running_loop() is None:
+            try:
+                self.journal.append(group, self.queued)
+            except (OSError, TypeError):
+                pass  # posting says what is wrong
+            else:
+                if len(self.queued) < _BOOKED_AT_MOST:
+                    self.thread.signal_later()
+                else:
+                    self.thread.signal()
+                return
+        self.post(group)
 
     def defer(self, group: Group) -> None:
         """Queue a transaction that may be written a little later, with the next one; never blocks."""
@@ -200,6 +231,8 @@ class Writer:
         except LedgerUnavailable as problem:
             self._give_up(problem)
         with self._lock:
+            if not self.queued:
+                self.journal.remove()
             if for_good:
                 self.thread.stop()
             self._disconnect()
@@ -224,6 +257,8 @@ class Writer:
         self.failure = None
         self.lagging = self.writing = False
         self.thread = LedgerThread(self)
+        self.journal.forget()
+        self.journal = Journal(self.place)
         self._lock = threading.RLock()
         self._rejected.clear()
 
@@ -319,6 +354,7 @@ class Writer:
             self.writing = False
         self.failure = None
         self.lagging = False
+        self.journal.empty_after(queued)
         return None
 
     def _write_each(self, groups: list[Group]) -> None:

@@ -139,8 +139,16 @@ class Price:
 
     def saved(self, usage: Usage) -> int:
         """What the provider's prompt cache saved in nano-USD; negative when writing it cost more."""
-        if not (usage.cache_read_tokens or usage.cache_write_5m_tokens or usage.cache_write_1h_tokens):
+        read, write_5m = usage.cache_read_tokens, usage.cache_write_5m_tokens
+        write_1h = usage.cache_write_1h_tokens
+        if not (read or write_5m or write_1h):
             return 0
+        media = usage.audio_input_tokens or usage.image_input_tokens or usage.cached_audio_tokens
+        if not (media or usage.cached_image_tokens) and self._scale == 1:
+            # the common call: the difference is that of the cached and written tokens alone
+            rates = self._rates_above(usage.input_tokens) if self._bands else self._base
+            plain = rates[0]
+            return (plain - rates[1]) * read + (plain - rates[2]) * write_5m + (plain - rates[3]) * write_1h
         split = buckets(usage)
         rates = self._rates_of(split)
         uncached = Buckets(
