@@ -39,7 +39,7 @@ class LedgerError(SpendgraphError):
     """The ledger refused an operation, or does not hold what was asked for."""
 
 
-class LedgerUnavailable(LedgerError):
+class LedgerUnavailable(LedgerError):  # noqa: N818 - the public name
     """The ledger cannot be opened, read or written: nothing paid for may start."""
 
 

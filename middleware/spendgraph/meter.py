@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import weakref
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from spendgraph.clock import Clock, utc_us
 from spendgraph.context import CostContext, carry
 from spendgraph.context import threads as carrying_threads
 from spendgraph.errors import LedgerError
-from spendgraph.hooks.attribution import Attribution, Resolver
+from spendgraph.hooks.attribution import Resolver
 from spendgraph.hooks.dispatcher import DISPATCHER
 from spendgraph.hooks.handler import SpendCallbackHandler
 from spendgraph.hooks.listener import Listener
@@ -80,9 +81,9 @@ class Meter:
         self.recorder = StepRecorder(self.ledger, self.policy, self.prices)
         self.tools = ToolRegistry(self.policy)
         self._raw = RawCalls(self.recorder, self.tools)
-        self.attribution = Attribution(self.recorder, object(), context)
+        self.listener = Listener(self.recorder, self.tools, object(), context)
+        self.attribution = self.listener.attribution
         self.recorder.here = self.attribution.here
-        self.listener = Listener(self.recorder, self.attribution, self.tools)
         self._handler: SpendCallbackHandler | None = None
         self._carries_threads = False
         weakref.finalize(self, DISPATCHER.detach, self.listener)
@@ -138,9 +139,8 @@ class Meter:
         Raises:
             ContextError: A tag is not accepted.
         """
-        DISPATCHER.attach(self.listener)
         context = (context or CostContext()).replace(**tags) if tags else context or CostContext()
-        return TaskBlock(context, self.attribution, self.recorder)
+        return TaskBlock(context, self.listener, keep=self)
 
     def install(self, *, threads: bool = False) -> None:
         """Attach this meter to every run in this process, until `uninstall`.
@@ -231,6 +231,8 @@ class Meter:
                 )
             self.recorder.announce(task)
             task_id = task.task_id
+        elif self.ledger.task(task_id) is None:
+            raise LedgerError(f"outcome() was told of the task {task_id!r}, which the ledger does not have")
         value = None if value_usd is None else dollars(value_usd, name="value_usd")
         self.ledger.post(TaskOutcome(task_id, "success" if success else "failure", value))
 
@@ -247,15 +249,26 @@ class Meter:
     def close(self) -> None:
         """Detach the meter, settle what never ended, write everything and close the ledger."""
         self.uninstall()
+        self.listener.closed = True
         DISPATCHER.detach(self.listener)
-        self.listener.settle_all()
+        self.recorder.settle(self.recorder.open_steps.values())
         self.ledger.close()
+
+    async def aclose(self) -> None:
+        """Like `close`, without blocking the event loop."""
+        await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
 
 
 _INSTALLED: set[Meter] = set()

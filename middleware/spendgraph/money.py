@@ -6,7 +6,7 @@ money on its way to the ledger: a float that a user passes is read through its r
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 
 NANO_PER_USD = 1_000_000_000
 """Nano-USD in one US dollar."""
@@ -28,14 +28,14 @@ def nanousd(amount: str | Decimal | float, *, name: str = "amount", signed: bool
         ValueError: The amount is not a finite number, is negative, or does not fit the ledger.
     """
     if isinstance(amount, bool):
-        raise ValueError(f"{name}: expected an amount of money, found {amount!r}")
+        raise ValueError(f"{name}: expected an amount of money, found {amount!r}")  # noqa: TRY004 - one error for all
     if isinstance(amount, int):
         value = amount
     else:
         try:
             dollars = Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
             value = round_nanousd(dollars * NANO_PER_USD)
-        except (InvalidOperation, ValueError, TypeError, OverflowError):
+        except (ArithmeticError, ValueError, TypeError):
             raise ValueError(f"{name}: expected dollars such as '0.25', found {amount!r}") from None
     if value < 0 and not signed:
         raise ValueError(f"{name}: expected an amount of at least 0, found {amount!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spendgraph.context.carry import carry
 from spendgraph.context.pseudonym import pseudonym
 from spendgraph.context.required import Violation, missing_tags
-from spendgraph.context.scope import TaskScope, bind, unbind
+from spendgraph.context.scope import TaskScope, around, bind, enter, leave, unbind
 from spendgraph.context.scope import current as current_scope
 from spendgraph.context.tags import CostContext
 
@@ -13,9 +13,12 @@ __all__ = [
     "CostContext",
     "TaskScope",
     "Violation",
+    "around",
     "bind",
     "carry",
     "current_scope",
+    "enter",
+    "leave",
     "missing_tags",
     "pseudonym",
     "unbind",

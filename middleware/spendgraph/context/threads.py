@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any
 
 from spendgraph.context.carry import run_under
-from spendgraph.context.scope import TaskScope
+from spendgraph.context.scope import TaskScope, around, current
 
 Capture = Callable[[], TaskScope | None]
 """Returns the scope to carry from the place that calls it."""
@@ -46,8 +46,8 @@ _submits = _Submits()
 def install(capture: Capture) -> None:
     """Carry what `capture` returns into every thread and pool from now on.
 
-    Installing again counts: each call needs its own `uninstall`. With several captures, the latest that
-    returns a scope is heard.
+    Installing again counts: each call needs its own `uninstall`. Of several captures every one is heard; the
+    latest is the innermost scope.
     """
     with _lock:
         _captures.append(capture)
@@ -90,11 +90,13 @@ class _Patch:
 
 
 def _captured() -> TaskScope | None:
-    for capture in reversed(_captures.copy()):
-        scope = capture()
-        if scope is not None:
-            return scope
-    return None
+    scope = current()
+    for capture in _captures.copy():
+        found = capture()
+        if found is not None and all(each is not found for each in around(scope)):
+            found.outer = scope
+            scope = found
+    return scope
 
 
 def _carrying_start(original: Callable[..., Any], patch: _Patch) -> Callable[..., Any]:

@@ -10,31 +10,31 @@
 
 Below a root a run's own metadata only fills unset tags and sets the template and extra tags. Own metadata
 first would be wrong: a child started with `callbacks=[]` and forged metadata arrives without a parent, and
-only the chain of enclosing runs knows the truth. Runs are therefore remembered for a while after their end,
-for what they left running in the background.
+only the chain of enclosing runs knows the truth.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from spendgraph.context import CostContext, TaskScope, current_scope, pseudonym
+from spendgraph.context import CostContext, TaskScope, around, current_scope, pseudonym
 from spendgraph.errors import ContextError
+from spendgraph.hooks.memory import RunMemory
 from spendgraph.hooks.places import Place, Run, Task
-from spendgraph.hooks.surroundings import context_of, is_resume, langgraph_runtime, wins
+from spendgraph.hooks.surroundings import context_of, is_resume, langgraph_runtime, task_of, wins
 from spendgraph.ids import new_id
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from spendgraph.hooks.recorder import StepRecorder
 
 Resolver = Callable[[Mapping[str, Any], Any], CostContext | None]
 """`resolver(config, runtime)`: the context of a run, from its metadata and tags and LangGraph's runtime."""
 
-REMEMBERED_RUNS = 4096
 _NO_METADATA: dict[str, Any] = {}
 _NO_SPEND: dict[str, Any] = {}
 _UNATTRIBUTED = CostContext()
@@ -45,17 +45,22 @@ class Attribution:
 
     Args:
         recorder: The meter's recorder.
-        owner: The meter itself, to recognise its own tasks.
+        owner: Marks the meter's own tasks.
         resolver: The meter's resolver, if it has one.
+        on_lost: Called with a run whose end can never be heard.
     """
 
-    def __init__(self, recorder: StepRecorder, owner: object, resolver: Resolver | None) -> None:
+    def __init__(
+        self,
+        recorder: StepRecorder,
+        owner: object,
+        resolver: Resolver | None,
+        on_lost: Callable[[Run], None],
+    ) -> None:
         self.recorder = recorder
         self.owner = owner
         self.resolver = resolver
-        self.runs: dict[object, Run] = {}
-        self.tasks: dict[str, Task] = {}
-        self._ended: deque[object] = deque()
+        self.runs = RunMemory(on_lost)
         self._hashes_users = recorder.policy.attribution.users == "hashed"
         self._trusts_metadata = recorder.policy.attribution.trust_metadata
 
@@ -63,8 +68,8 @@ class Attribution:
 
     def begin(
         self,
-        run_id: object,
-        parent_run_id: object,
+        run_id: UUID,
+        parent_run_id: UUID | None,
         metadata: dict[str, Any] | None,
         *,
         name: str = "",
@@ -81,23 +86,16 @@ class Attribution:
         scope = self._own_scope()
         if scope is not None and (parent is None or wins(scope, parent)):
             self._join(scope, parent, metadata, name, inputs, is_chain=is_chain)
-            run = self._begin_in_task(run_id, scope, parent, spend, metadata)
+            run = self._begin_in_task(scope, parent, spend, metadata)
         elif parent is not None:
-            run = Run(run_id, self._below(parent, spend, metadata), parent, spend)
+            run = Run(self._below(parent, spend, metadata), parent, spend)
         else:
             run = self._begin_root(run_id, spend, metadata, name, inputs, tags, is_chain=is_chain)
-        self.runs[run_id] = run
+        before = self.runs.get(run_id)
+        if before is not None:
+            run.use = before.use + 1
+        self.runs.keep(run_id, run)
         return run
-
-    def finish(self, run: Run) -> None:
-        """Note the end of a run; it stays known for a while to what it left running."""
-        run.ended = True
-        self._ended.append(run.run_id)
-        if len(self._ended) > REMEMBERED_RUNS:
-            try:
-                self.runs.pop(self._ended.popleft(), None)
-            except IndexError:  # another thread took it
-                return
 
     def enclosing(self) -> Run | None:
         """The known run that encloses this point of the program, if any."""
@@ -108,10 +106,9 @@ class Attribution:
                 run = self.runs.get(parent_run_id)
                 if run is not None:
                     return run
-        scope = current_scope()
-        if scope is not None and scope.carried and scope.owner is self.owner:
-            opened_in = scope.opened_in
-            return opened_in if isinstance(opened_in, Run) else None
+        for scope in around(current_scope()):
+            if scope.carried and scope.owner is self.owner:
+                return cast("Run", scope.opened_in)
         return None
 
     def is_inside(self) -> bool:
@@ -150,54 +147,41 @@ class Attribution:
             opened_in=parent,
             carried=True,
             owner=self.owner,
+            outer=current_scope(),
         )
 
     def open_task(self, context: CostContext) -> TaskScope:
         """A new task opened at this point; inside another it is a child task and inherits unset tags."""
         parent = self.enclosing()
         outer = self._own_scope()
+        enclosing: Task | None = None
         if outer is not None and (parent is None or wins(outer, parent)):
-            base, parent_task = outer.context, outer.task_id
+            context, enclosing = context.fill(outer.context), task_of(outer)
         elif parent is not None:
-            base, parent_task = parent.place.context, parent.place.task.task_id
-        else:
-            base, parent_task = None, None
-        task_id = context.task_id or new_id()
-        if base is not None:
-            context = context.fill(base)
+            context, enclosing = context.fill(parent.place.context), parent.place.task
+        task_id = context.task_id
+        if not task_id or (enclosing is not None and task_id == enclosing.context.task_id):
+            task_id = new_id()
         context = self.private(context.replace(task_id=task_id))
-        if parent_task == task_id:
-            parent_task = None
+        parent_task = None if enclosing is None else enclosing.task_id
         task = Task(task_id, context, self.recorder.clock(), parent_task_id=parent_task)
-        self.tasks.setdefault(task_id, task)
-        return TaskScope(context, task_id, parent_task, opened_in=parent, carried=False, owner=self.owner)
+        return TaskScope(context, task_id, parent_task, opened_in=parent, owner=self.owner, state=task)
 
     def current_task(self) -> Task | None:
         """The task that encloses this point of the program, if any."""
         parent = self.enclosing()
         scope = self._own_scope()
         if scope is not None and (parent is None or wins(scope, parent)):
-            return self.task_of(scope)
+            return task_of(scope)
         return None if parent is None else parent.place.task
-
-    def task_of(self, scope: TaskScope) -> Task:
-        """The in-memory side of a scope's task (made again when another process or meter opened it)."""
-        task = self.tasks.get(scope.task_id)
-        if task is None:
-            task = Task(
-                scope.task_id,
-                scope.context,
-                self.recorder.clock(),
-                parent_task_id=scope.parent_task_id,
-            )
-            self.tasks[scope.task_id] = task
-        return task
 
     # Lookup
 
     def _own_scope(self) -> TaskScope | None:
-        scope = current_scope()
-        return scope if scope is not None and scope.owner is self.owner and not scope.carried else None
+        for scope in around(current_scope()):
+            if scope.owner is self.owner and not scope.carried:
+                return scope
+        return None
 
     def _join(
         self,
@@ -213,29 +197,28 @@ class Attribution:
         thread_id = str(metadata.get("thread_id") or "")
         if not (is_chain and thread_id and parent is None):
             return
-        task = self.task_of(scope)
+        task = task_of(scope)
         if is_resume(inputs) and not task.announced:
             context, resumed = self._resumed(scope.context.replace(task_id=""), name, thread_id)
             if resumed is not None and context is not None:
-                self.tasks[scope.task_id] = task = resumed
+                scope.state = task = resumed
         if not task.thread_id:
             task.thread_id, task.graph, task.announced = thread_id, name, False
         self.recorder.announce(task)
 
     def _begin_in_task(
         self,
-        run_id: object,
         scope: TaskScope,
         parent: Run | None,
         spend: dict[str, Any],
         metadata: dict[str, Any],
     ) -> Run:
         place = self._place_in_task(scope, parent)
-        base = Run(None, place, parent, _NO_SPEND if parent is None else parent.spend)
-        return Run(run_id, self._below(base, spend, metadata), parent, spend)
+        base = Run(place, parent, _NO_SPEND if parent is None else parent.spend)
+        return Run(self._below(base, spend, metadata), parent, spend)
 
     def _place_in_task(self, scope: TaskScope, parent: Run | None) -> Place:
-        task = self.task_of(scope)
+        task = task_of(scope)
         if parent is None:
             return Place(task, scope.context, thread_id=task.thread_id, graph=task.graph)
         step_id = parent.step.step_id if parent.step is not None else parent.place.parent_step_id
@@ -243,7 +226,7 @@ class Attribution:
 
     def _begin_root(
         self,
-        run_id: object,
+        run_id: UUID,
         spend: dict[str, Any],
         metadata: dict[str, Any],
         name: str,
@@ -267,14 +250,14 @@ class Attribution:
         context = self.private(context or _UNATTRIBUTED)
         if task is None:
             task = Task(
-                context.task_id or str(run_id),
+                context.task_id or (str(run_id) if self.runs.get(run_id) is None else new_id()),
                 context,
                 self.recorder.clock(),
                 thread_id=thread_id if is_chain else "",
                 graph=graph,
             )
         place = Place(task, context, thread_id=thread_id, graph=graph, problem=problem)
-        run = Run(run_id, place, None, spend, owns_task=True)
+        run = Run(place, None, spend, owns_task=True)
         if is_chain and thread_id:
             self.recorder.announce(task)
         if problem:
@@ -292,6 +275,8 @@ class Attribution:
         if paused is None:
             return context, None
         before = context_of(paused)
+        if context is not None:
+            context = self.private(context)
         if context is None or context.is_empty:
             context = before
         elif context.context_id != before.context_id or context.task_id not in {"", paused.task_id}:

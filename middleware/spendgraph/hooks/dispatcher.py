@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from spendgraph.hooks.listener import Listener
+
+
+logger = logging.getLogger(__name__)
 
 
 class Dispatcher(BaseCallbackHandler):
@@ -39,6 +43,8 @@ class Dispatcher(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
+        # Reentrant: a meter that is collected detaches itself wherever the collector runs.
+        self._changing = threading.RLock()
 
     @property
     def run_inline(self) -> bool:  # type: ignore[override]
@@ -47,18 +53,39 @@ class Dispatcher(BaseCallbackHandler):
 
     def attach(self, listener: Listener) -> None:
         """Hand events to this listener from now on."""
-        if listener not in self._listeners:
-            self._listen((*self._listeners, listener))
+        with self._changing:
+            if listener not in self._listeners:
+                self._listen((*self._listeners, listener))
 
     def detach(self, listener: Listener) -> None:
         """Hand no more events to this listener."""
-        self._listen(tuple(each for each in self._listeners if each is not listener))
+        with self._changing:
+            self._listen(tuple(each for each in self._listeners if each is not listener))
 
     def _listen(self, listeners: tuple[Listener, ...]) -> None:
         self._listeners = listeners
         nobody = not listeners
         self.ignore_llm = self.ignore_chat_model = self.ignore_chain = nobody
         self.ignore_agent = self.ignore_retriever = nobody
+
+    def _announce(self, start: str, run_id: UUID, *details: Any) -> None:
+        """Hand a start to every listener; when one refuses, the others hear that the call is not made."""
+        listeners = self._listeners
+        for i, listener in enumerate(listeners):
+            try:
+                getattr(listener, start)(run_id, *details)
+            except BaseException:
+                for earlier in listeners[:i]:
+                    earlier.void(run_id)
+                raise
+
+    def _conclude(self, end: str, run_id: UUID, *details: Any) -> None:
+        """Hand an end to every listener; a paid answer is not lost because booking it failed."""
+        for listener in self._listeners:
+            try:
+                getattr(listener, end)(run_id, *details)
+            except Exception:
+                logger.exception("spendgraph: the end of a run could not be booked (%s)", end)
 
     def on_chain_start(
         self,
@@ -72,20 +99,16 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A graph, node or chain starts."""
-        for listener in self._listeners:
-            if listener.wants(run_id, parent_run_id):
-                name = str(kwargs.get("name") or "")
-                listener.chain_start(run_id, parent_run_id, metadata, name, inputs, tags)
+        name = str(kwargs.get("name") or "")
+        self._announce("chain_start", run_id, parent_run_id, metadata, name, inputs, tags)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A graph, node or chain ended."""
-        for listener in self._listeners:
-            listener.chain_end(run_id)
+        self._conclude("chain_end", run_id)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """A graph, node or chain ended with an exception."""
-        for listener in self._listeners:
-            listener.chain_error(run_id, error)
+        self._conclude("chain_error", run_id, error)
 
     def on_chat_model_start(
         self,
@@ -98,9 +121,7 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A chat model is about to be called."""
-        for listener in self._listeners:
-            if listener.wants(run_id, parent_run_id):
-                listener.model_start(run_id, parent_run_id, metadata, serialized, messages, kwargs)
+        self._announce("model_start", run_id, parent_run_id, metadata, serialized, messages, kwargs)
 
     def on_llm_start(
         self,
@@ -113,19 +134,15 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A completion model is about to be called."""
-        for listener in self._listeners:
-            if listener.wants(run_id, parent_run_id):
-                listener.model_start(run_id, parent_run_id, metadata, serialized, prompts, kwargs)
+        self._announce("model_start", run_id, parent_run_id, metadata, serialized, prompts, kwargs)
 
     def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A model answered."""
-        for listener in self._listeners:
-            listener.model_end(run_id, response)
+        self._conclude("model_end", run_id, response)
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """A model call failed or was cut off."""
-        for listener in self._listeners:
-            listener.model_error(run_id, error, kwargs.get("response"))
+        self._conclude("model_error", run_id, error, kwargs.get("response"))
 
     def on_tool_start(
         self,
@@ -138,19 +155,15 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A tool is about to be called."""
-        for listener in self._listeners:
-            if listener.wants(run_id, parent_run_id):
-                listener.tool_start(run_id, parent_run_id, metadata, serialized, kwargs.get("name"))
+        self._announce("tool_start", run_id, parent_run_id, metadata, serialized, kwargs.get("name"))
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool returned."""
-        for listener in self._listeners:
-            listener.priced_end(run_id, output)
+        self._conclude("priced_end", run_id, output)
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool failed."""
-        for listener in self._listeners:
-            listener.priced_error(run_id, error)
+        self._conclude("priced_error", run_id, error)
 
     def on_retriever_start(
         self,
@@ -163,19 +176,15 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A retriever is about to be called."""
-        for listener in self._listeners:
-            if listener.wants(run_id, parent_run_id):
-                listener.retriever_start(run_id, parent_run_id, metadata, serialized, kwargs.get("name"))
+        self._announce("retriever_start", run_id, parent_run_id, metadata, serialized, kwargs.get("name"))
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A retriever returned."""
-        for listener in self._listeners:
-            listener.priced_end(run_id, documents)
+        self._conclude("priced_end", run_id, documents)
 
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """A retriever failed."""
-        for listener in self._listeners:
-            listener.priced_error(run_id, error)
+        self._conclude("priced_error", run_id, error)
 
 
 class _RefusalsAreNotHandlerErrors(logging.Filter):

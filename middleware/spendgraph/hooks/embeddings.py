@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.embeddings import Embeddings
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
+from spendgraph.hooks.raw_reading import read_answer
 from spendgraph.ids import new_id
-from spendgraph.pricing import Reported, Usage, read_provider
+from spendgraph.pricing import Reported, Usage
 
 if TYPE_CHECKING:
     from spendgraph.hooks.attachable import Attachable
@@ -149,8 +150,8 @@ class _EmbeddingSteps:
         )
 
     def done(self, step: OpenStep, response: object) -> None:
-        reported = None if response is None else read_provider(response, provider=self._provider)
-        self._recorder.close(step, reported)
+        reported, note = (None, "") if response is None else read_answer(lambda: response, self._provider)
+        self._recorder.close(step, reported, note=note)
 
     def failed(self, step: OpenStep, error: BaseException) -> None:
         reported = Reported(usage=Usage()) if outcome_of(error) == "free" else None

@@ -7,10 +7,14 @@ ended is not ended again.
 
 from __future__ import annotations
 
+import logging
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire
+from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
 from spendgraph.pricing import (
@@ -23,12 +27,19 @@ from spendgraph.pricing import (
 )
 
 if TYPE_CHECKING:
-    from spendgraph.hooks.attribution import Attribution
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from spendgraph.hooks.attribution import Resolver
     from spendgraph.hooks.places import Run
     from spendgraph.hooks.recorder import StepRecorder
+    from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
-    from spendgraph.ledger.records import StepStatus, TaskStatus
+    from spendgraph.ledger.records import StepKind, StepStatus, TaskStatus
 
+logger = logging.getLogger(__name__)
+
+_UNREADABLE = "the answer could not be read: its usage is estimated"
 _LENGTH_PARAMETERS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")
 
 
@@ -37,89 +48,117 @@ class Listener:
 
     Args:
         recorder: The meter's recorder.
-        attribution: The meter's memory of runs.
         tools: The meter's tool registry.
+        owner: Marks the meter's own tasks.
+        resolver: The meter's resolver, if it has one.
     """
 
-    def __init__(self, recorder: StepRecorder, attribution: Attribution, tools: ToolRegistry) -> None:
+    def __init__(
+        self, recorder: StepRecorder, tools: ToolRegistry, owner: object, resolver: Resolver | None
+    ) -> None:
         self.recorder = recorder
-        self.attribution = attribution
         self.tools = tools
+        self.attribution = Attribution(recorder, owner, resolver, self._lost)
         self.installed = False
-        self.claimed: set[object] = set()
-        self._runs = attribution.runs
+        self.closed = False
+        self._runs = self.attribution.runs
+        self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
 
     # Is it ours, and new?
 
-    def claim(self, run_id: object, parent_run_id: object) -> None:
-        """A handler of this meter was attached to a run that its parent does not bring along."""
-        if parent_run_id not in self._runs and run_id not in self._runs:
-            self.claimed.add(run_id)
+    def claim(self, run_id: UUID, parent_run_id: UUID | None) -> None:
+        """A handler of this meter was attached to a run that its parent does not bring along.
 
-    def wants(self, run_id: object, parent_run_id: object) -> bool:
-        """Whether a run that starts now is this meter's business."""
-        if parent_run_id in self._runs:
-            return True
-        if run_id in self.claimed:
-            self.claimed.discard(run_id)
-            return True
-        return self.installed or self.attribution.is_inside()
+        Raises:
+            LedgerError: The meter was closed.
+        """
+        if self._runs.get(parent_run_id) is not None:
+            return
+        if self.closed:
+            raise LedgerError("this run has the handler of a meter that was closed: attach an open meter")
+        self._claimed.add(run_id)
+
+    def _begin(
+        self,
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        metadata: dict[str, Any] | None,
+        *,
+        name: str = "",
+        inputs: object = None,
+        tags: list[str] | None = None,
+        is_chain: bool = False,
+    ) -> Run | None:
+        """The run that starts now, if it is this meter's business and was not announced before."""
+        known = self._runs.get(run_id)
+        if known is not None and not known.ended:
+            return None
+        if self._runs.get(parent_run_id) is None:
+            if run_id in self._claimed:
+                self._claimed.discard(run_id)
+            elif not self.installed and not self.attribution.is_inside():
+                return None
+        return self.attribution.begin(
+            run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=is_chain
+        )
+
+    def _open(self, run_id: UUID, run: Run, kind: StepKind, name: str, **details: Any) -> None:
+        step_id = str(run_id) if run.use == 1 else f"{run_id}/{run.use}"
+        run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
 
     # Chains
 
     def chain_start(
         self,
-        run_id: object,
-        parent_run_id: object,
+        run_id: UUID,
+        parent_run_id: UUID | None,
         metadata: dict[str, Any] | None,
         name: str,
         inputs: object,
         tags: list[str] | None,
     ) -> None:
         """A graph, node or chain starts."""
-        if run_id in self._runs:
-            return
-        self.attribution.begin(
-            run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True
-        )
+        self._begin(run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True)
 
-    def chain_end(self, run_id: object) -> None:
+    def chain_end(self, run_id: UUID) -> None:
         """A graph, node or chain ended."""
-        run = self._runs.get(run_id)
-        if run is None or run.ended:
+        run = self._ending(run_id)
+        if run is None:
             return
-        self.attribution.finish(run)
-        if run.parent is None:
+        parent = run.parent
+        if parent is None:
             self._root_ended(run, "paused" if run.paused else "finished")
+        elif run.place is not parent.place:  # attempts are counted of a node that fails
+            run.place.task.attempts.pop(run.place.checkpoint_ns, None)
 
-    def chain_error(self, run_id: object, error: BaseException) -> None:
+    def chain_error(self, run_id: UUID, error: BaseException) -> None:
         """A graph, node or chain ended with an exception; what runs below it will not end any more."""
-        run = self._runs.get(run_id)
-        if run is None or run.ended:
+        run = self._ending(run_id)
+        if run is None:
             return
-        self.attribution.finish(run)
-        if is_pause(error) and run.parent is not None:
+        pauses = is_pause(error)
+        if pauses and run.parent is not None:
             run.parent.paused = True
         if run.parent is None:
             self._root_ended(run, "paused" if run.paused else task_status(error))
-        elif run.place.task.open_steps and not is_pause(error):
+        elif run.place.task.open_steps and not pauses:
             self._settle_below(run)
 
     # Models
 
     def model_start(
         self,
-        run_id: object,
-        parent_run_id: object,
+        run_id: UUID,
+        parent_run_id: UUID | None,
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         inputs: object,
         kwargs: dict[str, Any],
     ) -> None:
         """A chat or completion model is about to be called. Refusals leave from here."""
-        if run_id in self._runs:
+        run = self._begin(run_id, parent_run_id, metadata, tags=kwargs.get("tags"))
+        if run is None:
             return
-        run = self.attribution.begin(run_id, parent_run_id, metadata, tags=kwargs.get("tags"))
         metadata = metadata or {}
         parameters: dict[str, Any] = kwargs.get("invocation_params") or {}
         provider = str(metadata.get("ls_provider") or "")
@@ -129,32 +168,36 @@ class Listener:
             if limit is not None:
                 break
             limit = parameters.get(key)
-        run.step = self.recorder.open(
-            str(run_id),
-            run.place,
+        self._open(
+            run_id,
+            run,
             "model",
             kwargs.get("name") or _class_name(serialized),
             provider=provider,
             model=str(model or ""),
             inputs=inputs,
             max_output_tokens=limit if isinstance(limit, int) else None,
-            run_id=run_id,
             parameters=parameters,
         )
         if provider == "anthropic":
-            wire.expect(run_id, batch_size=kwargs.get("batch_size") or 1)
+            wire.expect(run_id.int, batch_size=kwargs.get("batch_size") or 1)
 
-    def model_end(self, run_id: object, response: Any) -> None:
+    def model_end(self, run_id: UUID, response: Any) -> None:
         """A model answered."""
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
-        reported = read_langchain(response, provider=run.step.provider)
-        if run.step.provider == "anthropic" and not reported.cache_hit:
-            reported = _with_wire(run_id, reported)
-        self._close_model(run, reported, "ok", None)
+        provider = run.step.provider
+        try:
+            reported, note = read_langchain(response, provider=provider), ""
+            if provider == "anthropic" and not reported.cache_hit:
+                reported = _with_wire(run_id, reported)
+        except Exception:
+            logger.exception("spendgraph: an answer could not be read and is estimated")
+            reported, note = Reported(provider=provider), _UNREADABLE
+        self.recorder.close(run.step, reported, note=note, end_task="finished" if run.owns_task else None)
 
-    def model_error(self, run_id: object, error: BaseException, response: Any) -> None:
+    def model_error(self, run_id: UUID, error: BaseException, response: Any) -> None:
         """A model call failed, was cut off or was cancelled."""
         run = self._ending(run_id)
         if run is None or run.step is None:
@@ -165,56 +208,45 @@ class Listener:
             status = "cut"
         elif name in {"CancelledError", "KeyboardInterrupt", "SystemExit"}:
             status = "cancelled"
-        reported = read_langchain_error(error, response, provider=run.step.provider)
-        if run.step.provider == "anthropic":
+        provider = run.step.provider
+        reported = read_langchain_error(error, response, provider=provider)
+        if provider == "anthropic":
             reported = _with_wire(run_id, reported)
         if reported.usage is None and status == "error" and outcome_of(error) == "free":
             reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
-        self._close_model(run, reported, status, error)
-
-    def _close_model(
-        self, run: Run, reported: Reported, status: StepStatus, error: BaseException | None
-    ) -> None:
-        step = run.step
-        assert step is not None
         end = task_status(error) if run.owns_task else None
-        self.recorder.close(step, reported, status=status, error=error, end_task=end)
+        self.recorder.close(run.step, reported, status=status, error=error, end_task=end)
 
     # Tools and retrievers
 
     def tool_start(
         self,
-        run_id: object,
-        parent_run_id: object,
+        run_id: UUID,
+        parent_run_id: UUID | None,
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         name: str | None,
     ) -> None:
         """A tool is about to be called. Refusals leave from here."""
-        if run_id in self._runs:
-            return
-        run = self.attribution.begin(run_id, parent_run_id, metadata)
-        tool = name or str((serialized or {}).get("name") or "tool")
-        run.step = self.recorder.open(
-            str(run_id), run.place, "tool", self.tools.qualified(tool, metadata), run_id=run_id
-        )
+        run = self._begin(run_id, parent_run_id, metadata)
+        if run is not None:
+            tool = name or str((serialized or {}).get("name") or "tool")
+            self._open(run_id, run, "tool", self.tools.qualified(tool, metadata))
 
     def retriever_start(
         self,
-        run_id: object,
-        parent_run_id: object,
+        run_id: UUID,
+        parent_run_id: UUID | None,
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         name: str | None,
     ) -> None:
         """A retriever is about to be called. Refusals leave from here."""
-        if run_id in self._runs:
-            return
-        run = self.attribution.begin(run_id, parent_run_id, metadata)
-        retriever = name or _class_name(serialized)
-        run.step = self.recorder.open(str(run_id), run.place, "retriever", retriever, run_id=run_id)
+        run = self._begin(run_id, parent_run_id, metadata)
+        if run is not None:
+            self._open(run_id, run, "retriever", name or _class_name(serialized))
 
-    def priced_end(self, run_id: object, result: object) -> None:
+    def priced_end(self, run_id: UUID, result: object) -> None:
         """A tool or retriever returned: its price may depend on the result."""
         run = self._ending(run_id)
         if run is None or run.step is None:
@@ -228,40 +260,56 @@ class Listener:
             quantity=charge.quantity,
             unit=charge.unit,
             note=charge.note,
+            end_task="finished" if run.owns_task else None,
         )
-        self._end_lone(run, "finished")
 
-    def priced_error(self, run_id: object, error: BaseException) -> None:
+    def priced_error(self, run_id: UUID, error: BaseException) -> None:
         """A tool or retriever failed: nothing is charged, the attempt is recorded."""
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
         if is_pause(error) and run.parent is not None:
             run.parent.paused = True
-        status: StepStatus = "cancelled" if type(error).__name__ == "CancelledError" else "error"
         self.recorder.close(
-            run.step, status=status, error=error, owner=self.tools.owner(run.step.name), cost_nanousd=None
+            run.step,
+            status="cancelled" if type(error).__name__ == "CancelledError" else "error",
+            error=error,
+            owner=self.tools.owner(run.step.name),
+            end_task=task_status(error) if run.owns_task else None,
         )
-        self._end_lone(run, task_status(error))
 
-    # Ends
+    # Ends that are not heard
 
-    def settle_all(self) -> None:
-        """Settle every step whose end was not heard."""
-        tasks = {id(run.place.task): run.place.task for run in list(self._runs.values())}
-        for task in tasks.values():
-            self.recorder.settle(task.open_steps.values())
-
-    def _ending(self, run_id: object) -> Run | None:
+    def void(self, run_id: UUID) -> None:
+        """The call was announced and then not made, because another meter refused it."""
         run = self._runs.get(run_id)
-        if run is None or run.ended:
-            return None
-        self.attribution.finish(run)
-        return run
+        if run is not None and run.step is not None and not run.ended:
+            run.ended = True
+            self.recorder.void(run.step)
 
-    def _end_lone(self, run: Run, status: TaskStatus) -> None:
-        if run.owns_task:
-            self.recorder.end_task(run.place.task, status)
+    def settle(self, steps: Iterable[OpenStep]) -> None:
+        """Book steps whose end was not heard so far; one that comes late corrects them."""
+        self.recorder.settle(steps)
+
+    def _lost(self, run: Run) -> None:
+        """Nobody refers to the run any more: its end cannot be heard."""
+        run.ended = True
+        try:
+            if run.step is not None:
+                self.recorder.settle([run.step])
+            if run.owns_task:
+                self.recorder.end_task(run.place.task, "cancelled")
+        except Exception:
+            # Wherever the collector happened to run: nobody there could do anything about it.
+            logger.exception("spendgraph: a call whose end was lost could not be booked")
+
+    def _ending(self, run_id: UUID) -> Run | None:
+        """The run that ends now; a late end counts where its step was settled before."""
+        run = self._runs.get(run_id)
+        if run is None or (run.ended and (run.step is None or run.step.booked is None)):
+            return None
+        run.ended = True
+        return run
 
     def _root_ended(self, run: Run, status: TaskStatus) -> None:
         task = run.place.task
@@ -276,22 +324,21 @@ class Listener:
                 self.recorder.end_task(task, status, durable=True)
 
     def _settle_below(self, run: Run) -> None:
-        runs = self._runs
         steps = [
             step
             for step in list(run.place.task.open_steps.values())
-            if (inner := runs.get(step.run_id)) is not None and inner.is_inside(run)
+            if step.run is not None and step.run.is_inside(run)
         ]
         self.recorder.settle(steps)
 
 
-def _with_wire(run_id: object, reported: Reported) -> Reported:
+def _with_wire(run_id: UUID, reported: Reported) -> Reported:
     """What the wire said, where LangChain's message lost it.
 
     Of a stream that was cut before its final counts, the wire knows the exact input; the output is estimated
     from the text.
     """
-    raw = wire.collect(run_id)
+    raw = wire.collect(run_id.int)
     if raw is None:
         return reported
     read = read_provider(raw, provider="anthropic")

@@ -124,20 +124,21 @@ class Place:
 
 
 class Run:
-    """One LangChain run that is under way, or has just ended."""
+    """One LangChain run that is under way, or has ended and may still be referred to.
 
-    __slots__ = ("ended", "owns_task", "parent", "paused", "place", "run_id", "spend", "step")
+    It does not hold its id: see `spendgraph.hooks.memory`.
+    """
+
+    __slots__ = ("ended", "key", "owns_task", "parent", "paused", "place", "spend", "step", "use")
 
     def __init__(
         self,
-        run_id: object,
         place: Place,
         parent: Run | None,
         spend: dict[str, Any],
         *,
         owns_task: bool = False,
     ) -> None:
-        self.run_id = run_id
         self.place = place
         self.parent = parent
         self.spend = spend
@@ -145,6 +146,9 @@ class Run:
         self.step: OpenStep | None = None
         self.paused = False
         self.ended = False
+        self.key: object = None
+        self.use = 1
+        """How many runs have had its id: callers may give one id to several runs, one after the other."""
 
     def is_inside(self, other: Run) -> bool:
         """Whether `other` is this run or one of those that enclose it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from spendgraph.clock import to_us
@@ -12,18 +13,20 @@ from spendgraph.hooks.raw_booking import RawBooking
 from spendgraph.hooks.raw_requests import RawRequest, describe
 from spendgraph.hooks.raw_step import RawStep
 from spendgraph.hooks.raw_streams import MeteredManager, is_raw_response, metered
-from spendgraph.hooks.tool_prices import dollars
+from spendgraph.hooks.tool_prices import amount_used, dollars
 from spendgraph.ids import new_id
 from spendgraph.ledger.records import StepKind
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from decimal import Decimal
 
     from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.hooks.tools import ToolRegistry
 
 STEP_KINDS: frozenset[str] = frozenset(get_args(StepKind))
+
+FUTURE_US = 5_000_000
+"""How far ahead of the ledger's clock a recorded moment may be: machines' clocks differ by seconds."""
 
 
 class RawCalls:
@@ -118,7 +121,7 @@ class RawCalls:
         kind: str,
         *,
         usd: Decimal | str | float | None = None,
-        quantity: float | None = None,
+        quantity: Decimal | float | None = None,
         unit: str = "",
         name: str = "",
         owner: str = "",
@@ -135,37 +138,52 @@ class RawCalls:
             name: What ran.
             owner: The team that provides it.
             started: When it began; now by default. The cost belongs to this moment.
-            ended: When it ended; now by default.
+            ended: When it ended; now by default, and not in the future.
 
         Raises:
             ValueError: Neither the call nor the policy says what it costs, or a value is unusable.
         """
         known, name = _kind_and_name(kind, name)
-        if quantity is not None and not 0 <= quantity < float("inf"):
-            raise ValueError(f"meter.record {name!r}: expected a quantity of at least 0, found {quantity!r}")
-        charge = self._tools.charge_units(name, 1 if quantity is None else quantity)
-        cost = charge.cost_nanousd if usd is None else dollars(usd, name=f"meter.record {name!r}")
+        said = f"meter.record {name!r}"
+        for word, given in (("unit", unit), ("owner", owner)):
+            _is_text(given, f"{said}: {word}")
+        used = None if quantity is None else amount_used(quantity, name=said)
+        charge = self._tools.charge_units(name, 1 if used is None else used)
+        cost = charge.cost_nanousd if usd is None else dollars(usd, name=said)
         if cost is None:
             raise ValueError(
-                f"meter.record {name!r}: expected usd=..., or a price for {name!r} under `tools` in the policy"
+                f"{said}: {charge.note}"
+                if charge.note
+                else f"{said}: expected usd=..., or a price for {name!r} under `tools` in the policy"
             )
-        started_us = None if started is None else to_us(started)
-        ended_us = None if ended is None else to_us(ended)
+        started_us = self._moment(started, f"{said}: started")
+        ended_us = self._moment(ended, f"{said}: ended")
         if ended_us is not None and started_us is None:
             started_us = ended_us
         if started_us is not None and ended_us is not None and ended_us < started_us:
-            raise ValueError(f"meter.record {name!r}: it ended ({ended}) before it started ({started})")
+            raise ValueError(f"{said}: it ended ({ended}) before it started ({started})")
         step = self._recorder.open(new_id(), self._recorder.here(), known, name)
         if started_us is not None:
             step.started_us = started_us
         self._recorder.close(
             step,
             cost_nanousd=cost,
-            quantity=quantity,
+            quantity=None if used is None else float(used),
             unit=unit or charge.unit,
             owner=owner or charge.owner,
             ended_us=ended_us,
         )
+
+    def _moment(self, moment: object, name: str) -> int | None:
+        """A recorded moment in microseconds, which is not in the future."""
+        if moment is None:
+            return None
+        if not isinstance(moment, datetime):
+            raise ValueError(f"{name}: expected a datetime with a time zone, found {moment!r}")  # noqa: TRY004 - one error
+        moment_us = to_us(moment)
+        if moment_us > self._recorder.clock() + FUTURE_US:
+            raise ValueError(f"{name}: {moment} is in the future: record a cost when it is there")
+        return moment_us
 
     def _managed(self, request: RawRequest, manager: Any) -> MeteredManager:
         return MeteredManager(manager, lambda: RawBooking(self._recorder, request))
@@ -175,11 +193,21 @@ def _booked(booking: RawBooking, answer: Any) -> Any:
     if booking.request.shape == "stream":
         return metered(answer, booking)
     # A raw response's body is read already; its JSON is what `parse()` will make an object of.
-    booking.answered(answer.http_response.json() if is_raw_response(answer) else answer)
+    if is_raw_response(answer):
+        booking.answered_by(lambda: answer.http_response.json())
+    else:
+        booking.answered(answer)
     return answer
 
 
+def _is_text(given: object, name: str) -> None:
+    if not isinstance(given, str):
+        raise ValueError(f"{name}: expected a string, found {given!r}")  # noqa: TRY004 - one error for bad input
+
+
 def _kind_and_name(kind: str, name: str) -> tuple[StepKind, str]:
+    _is_text(kind, "kind")
+    _is_text(name, "name")
     if kind in STEP_KINDS:
         known: Any = kind
         return known, name or kind

@@ -6,17 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
+from spendgraph.hooks.raw_reading import read_answer, unreadable
 from spendgraph.ids import new_id
 from spendgraph.pricing import (
     Reported,
     StreamReader,
     Usage,
     estimate_usage,
-    read_provider,
 )
-from spendgraph.pricing.counts import field
+from spendgraph.pricing.counts import field, items
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spendgraph.hooks.raw_requests import RawRequest
     from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.ledger.records import CostBasis, StepStatus
@@ -28,7 +30,16 @@ _UNHEARD_NOTE = "sent, but its answer was not heard"
 class RawBooking:
     """Books one raw call; every end after the first does nothing."""
 
-    __slots__ = ("_heard_anything", "_is_complete", "_recorder", "_step", "_stream", "is_over", "request")
+    __slots__ = (
+        "_heard_anything",
+        "_is_complete",
+        "_recorder",
+        "_step",
+        "_stream",
+        "_unreadable",
+        "is_over",
+        "request",
+    )
 
     def __init__(self, recorder: StepRecorder, request: RawRequest) -> None:
         self.request = request
@@ -37,6 +48,7 @@ class RawBooking:
         self._stream = StreamReader(provider=request.provider)
         self._heard_anything = False
         self._is_complete = False
+        self._unreadable = ""
         self._step = recorder.open(
             new_id(),
             recorder.here(),
@@ -50,18 +62,26 @@ class RawBooking:
 
     def answered(self, response: object) -> None:
         """The whole answer is here."""
-        self._close(_read(response, self.request.provider), "ok", None)
+        self.answered_by(lambda: response)
+
+    def answered_by(self, answer: Callable[[], object]) -> None:
+        """The whole answer can be fetched; if that fails, it is nobody's trouble but the books'."""
+        reported, note = read_answer(answer, self.request.provider)
+        self._close(reported, "ok", None, note=note)
 
     def unread(self) -> None:
         """The call went well, and the caller read the answer where nobody else could see it."""
+        if self._heard_anything:
+            self.cut()
+            return
         self._close(None, "ok", None, note="the answer was not seen: its usage is estimated")
 
     def failed(self, error: BaseException) -> None:
         """The call raised before its answer, or its stream, was there."""
         outcome = outcome_of(error)
         if outcome == "answered":
-            answer = getattr(error, "completion", None)
-            self._close(_read(answer, self.request.provider), "error", error)
+            reported, note = read_answer(lambda: getattr(error, "completion", None), self.request.provider)
+            self._close(reported, "error", error, note=note)
         elif outcome == "free":
             self._close(Reported(usage=Usage()), "error", error)
         else:
@@ -70,12 +90,16 @@ class RawBooking:
     def event(self, event: object) -> None:
         """One event of the answer's stream passes."""
         self._heard_anything = True
-        self._stream.add(event)
-        self._is_complete = self._is_complete or _is_last(event)
+        try:
+            self._stream.add(event)
+            self._is_complete = self._is_complete or _is_last(event)
+        except Exception as error:  # noqa: BLE001 - the event is the caller's; the row says it was not read
+            self._unreadable = unreadable(error)
 
     def exhausted(self) -> None:
         """The stream came to its end."""
-        self._close(self._stream.reported(), "ok", None)
+        reported, basis = self._heard()
+        self._close(reported, "ok", None, note=self._unreadable, basis=basis)
 
     def cut(self, error: BaseException | None = None) -> None:
         """The stream ended before its end: closed, dropped or broken."""
@@ -87,13 +111,23 @@ class RawBooking:
             else:
                 self._close_unheard(None)
             return
-        reported = self._stream.reported()
+        reported, basis = self._heard()
         if self._is_complete:
-            self._close(reported, "ok" if error is None else "error", error)
+            status: StepStatus = "ok" if error is None else "error"
+            self._close(reported, status, error, note=self._unreadable, basis=basis)
         else:
             # Counts that came before the end are true of the input; the output they missed is estimated.
-            basis: CostBasis | None = None if reported.usage is None else "estimated"
+            basis = None if reported.usage is None else "estimated"
             self._close(reported, "cut", error, note=_CUT_NOTE, basis=basis)
+
+    def _heard(self) -> tuple[Reported, CostBasis | None]:
+        """What the stream has said so far; an estimate if some of it could not be read."""
+        try:
+            reported = self._stream.reported()
+        except Exception as error:  # noqa: BLE001 - as for one event
+            self._unreadable = unreadable(error)
+            reported = Reported(provider=self.request.provider)
+        return reported, "estimated" if self._unreadable else None
 
     def _close_unheard(self, error: BaseException | None) -> None:
         status: StepStatus = "cut" if error is None else status_of(error)
@@ -126,18 +160,6 @@ def _is_last(event: Any) -> bool:
         return True
     if field(event, "metadata") is not None and field(event, "object") is None:  # Bedrock
         return True
-    if any(
-        getattr(candidate, "finish_reason", None) for candidate in getattr(event, "candidates", None) or ()
-    ):
+    if any(field(candidate, "finish_reason") for candidate in items(field(event, "candidates"))):
         return True
     return kind is None and getattr(event, "usage", None) is not None
-
-
-def _read(response: object, provider: str) -> Reported:
-    reported = read_provider(response, provider=provider)
-    # google-genai answers function calls itself when functions are passed as tools, in several requests, and
-    # reports the usage of the last one alone.
-    if reported.usage is not None and getattr(response, "automatic_function_calling_history", None):
-        note = "automatic function calling: the usage of its earlier requests is not reported"
-        return replace(reported, usage=replace(reported.usage, note=reported.usage.note or note))
-    return reported

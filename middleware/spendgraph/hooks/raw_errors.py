@@ -57,4 +57,4 @@ def _http_status(error: BaseException) -> int:
     """The HTTP status a provider answered with, or 0."""
     answered = field(getattr(error, "response", None), "ResponseMetadata")  # botocore
     status = field(answered, "HTTPStatusCode") or field(error, "status_code", "code")
-    return status if isinstance(status, int) else 0
+    return status if type(status) is int else 0

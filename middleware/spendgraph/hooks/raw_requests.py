@@ -156,9 +156,9 @@ def _output_limit(given: Mapping[str, Any]) -> int | None:
     config = given.get("config") or given.get("inferenceConfig")
     limits: list[object] = [given.get(name) for name in _OUTPUT_LIMITS]
     limits.append(field(config, "max_output_tokens", "maxTokens"))
-    limit = next((value for value in limits if isinstance(value, int) and not isinstance(value, bool)), None)
+    limit = next((value for value in limits if type(value) is int and value > 0), None)
     choices = given.get("n")
-    return None if limit is None else limit * (choices if isinstance(choices, int) else 1)
+    return None if limit is None else limit * (choices if type(choices) is int and choices > 0 else 1)
 
 
 def _unknown(fn: Callable[..., object]) -> str:

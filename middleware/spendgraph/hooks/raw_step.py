@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
-from spendgraph.hooks.tool_prices import dollars
+from spendgraph.hooks.raw_reading import read_answer
+from spendgraph.hooks.tool_prices import amount_used, dollars
 from spendgraph.ids import new_id
-from spendgraph.pricing import Reported, Usage, read_provider
+from spendgraph.pricing import Reported, Usage
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,12 +62,13 @@ class RawStep:
         self._cost_nanousd: int | None = None
         self._quantity: float | None = None
         self._unit = ""
+        self._note = ""
         self._result: object = None
 
     def response(self, response: object) -> None:
         """The provider's own response, as an SDK object or a mapping: usage, model and id are read from it."""
         self._result = response
-        self._reported = read_provider(response, provider=self._provider)
+        self._reported, self._note = read_answer(lambda: response, self._provider)
 
     def usage(self, usage: Usage | None = None, *, model: str = "", **tokens: int) -> None:
         """The usage itself, as a `Usage` or as its fields: `usage(input_tokens=900, output_tokens=120)`.
@@ -75,8 +77,8 @@ class RawStep:
             ValueError: A field is unknown or negative.
         """
         if usage is None:
-            unknown = tokens.keys() - set(Usage.__dataclass_fields__)
-            if unknown or any(count < 0 for count in tokens.values()):
+            unknown = tokens.keys() - (set(Usage.__dataclass_fields__) - {"note"})
+            if unknown or any(type(count) is not int or count < 0 for count in tokens.values()):
                 raise ValueError(
                     f"step.usage: expected token counts of at least 0 as of Usage, found {tokens!r}"
                 )
@@ -87,26 +89,27 @@ class RawStep:
         self._reported = Reported(usage=usage, provider=self._provider, model=model or self._model)
 
     def cost(
-        self, *, usd: Decimal | str | float | None = None, quantity: float | None = None, unit: str = ""
+        self, *, usd: Decimal | str | float | None = None, quantity: Decimal | float | None = None, unit: str = ""
     ) -> None:
         """What it cost in dollars (whole numbers too), or how much was used where the policy prices the name.
 
         Raises:
             ValueError: The amount is not usable, or there is neither one nor a price.
         """
+        said = f"step {self._name!r}"
+        used = None if quantity is None else amount_used(quantity, name=said)
         if usd is not None:
-            self._cost_nanousd = dollars(usd, name=f"step {self._name!r}")
-        elif quantity is not None:
-            charge = self._tools.charge_units(self._name, quantity)
+            self._cost_nanousd = dollars(usd, name=said)
+        elif used is not None:
+            charge = self._tools.charge_units(self._name, used)
             if charge.cost_nanousd is None:
-                raise ValueError(
-                    f"step {self._name!r}: expected usd=..., or a price under `tools` in the policy"
-                )
+                problem = charge.note or "expected usd=..., or a price under `tools` in the policy"
+                raise ValueError(f"{said}: {problem}")
             self._cost_nanousd = charge.cost_nanousd
             unit = unit or charge.unit
         else:
-            raise ValueError(f"step {self._name!r}: expected usd=... or quantity=...")
-        self._quantity = quantity
+            raise ValueError(f"{said}: expected usd=... or quantity=...")
+        self._quantity = None if used is None else float(used)
         self._unit = unit
 
     def __enter__(self) -> Self:
@@ -132,7 +135,7 @@ class RawStep:
         status = "ok" if error is None else status_of(error)
         told = self._reported is not None or self._cost_nanousd is not None
         if self._kind in _TOKEN_KINDS:
-            reported, note = self._reported, ""
+            reported, note = self._reported, self._note
             if not told and error is not None and outcome_of(error) == "free":
                 reported = Reported(usage=Usage())
             elif not told:

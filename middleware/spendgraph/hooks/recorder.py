@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ from spendgraph.pricing import Reported, estimate_usage
 
 if TYPE_CHECKING:
     from spendgraph.context import CostContext
+    from spendgraph.hooks.places import Run
     from spendgraph.ledger import Ledger
     from spendgraph.policy import Policy
     from spendgraph.pricing import Price, PriceBook
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
+_MOST_KEPT = 10_000
 _UNHEARD = "the end of the call was never heard"
 
 
@@ -63,6 +66,8 @@ class StepRecorder:
         self.prices = prices
         self.clock = ledger.now
         self.here: Callable[[], Place] = self._nowhere
+        self.open_steps: dict[str, OpenStep] = {}
+        self._settling = threading.RLock()
         self._known: set[str] = set()
         self._missing: dict[str, tuple[str, str]] = {}
         self._rows = StepRows(policy, prices)
@@ -82,7 +87,7 @@ class StepRecorder:
         model: str = "",
         inputs: object = None,
         max_output_tokens: int | None = None,
-        run_id: object = None,
+        run: Run | None = None,
         parameters: object = None,
     ) -> OpenStep:
         """Open a step before its call goes out.
@@ -119,10 +124,10 @@ class StepRecorder:
             started_us=started_us,
             is_replay=is_replay,
             max_output_tokens=max_output_tokens,
-            run_id=run_id,
+            run=run,
             parameters=parameters,
         )
-        task.open_steps[step_id] = step
+        task.open_steps[step_id] = self.open_steps[step_id] = step
         return step
 
     # Closing
@@ -162,18 +167,22 @@ class StepRecorder:
             end_task: The task ends with this step.
         """
         task = step.place.task
-        if task.open_steps.pop(step.step_id, None) is None and step.booked is None:
-            return
+        if not self._take(step):
+            with self._settling:  # it may be under way in another thread
+                if step.booked is None:
+                    return
         price = None
+        recorded_us = self.ledger.end_time(0 if ended_us is not None else step.started_us)
         if ended_us is None:
-            ended_us = self.ledger.end_time(step.started_us)
-        ending = Ending(ended_us, status, error, owner, note, cost_basis)
+            ended_us = recorded_us
+        ending = Ending(ended_us, status, error, owner, note, cost_basis, recorded_us)
         if step.kind in TOKEN_KINDS and cost_nanousd is None:
             row, price = self._rows.counted(step, reported, ending)
         else:
             row = self._rows.plain(step, cost_nanousd, ending, reported, quantity=quantity, unit=unit)
         if end_task is None and task.is_lone:
             end_task = task_status(error)
+        step.inputs = step.parameters = None  # a prompt lives no longer than its call
         if step.booked is not None:
             booked, step.booked = step.booked, None
             self._post(step.place, correction_of(booked, row), price)
@@ -187,22 +196,33 @@ class StepRecorder:
         as an upper bound when the request said how long the answer could be.
         """
         for step in list(steps):
-            if step.place.task.open_steps.pop(step.step_id, None) is None:
-                continue
-            price = None
-            ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=_UNHEARD)
-            if step.kind in TOKEN_KINDS:
-                usage = estimate_usage(step.inputs, "")
-                basis: CostBasis = "estimated"
-                if step.max_output_tokens is not None:
-                    usage = replace(usage, output_tokens=step.max_output_tokens)
-                    basis = "upper_bound"
-                row, price = self._rows.counted(step, Reported(usage=usage), ending._replace(basis=basis))
-            else:
-                row = self._rows.plain(step, None, ending, None)
-            step.booked = row
-            step.inputs = step.parameters = None
-            self._post(step.place, row, price)
+            with self._settling:
+                if not self._take(step):
+                    continue
+                ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=_UNHEARD)
+                price = None
+                if step.kind in TOKEN_KINDS:
+                    usage = estimate_usage(step.inputs, "")
+                    basis: CostBasis = "estimated"
+                    if step.max_output_tokens is not None:
+                        usage = replace(usage, output_tokens=step.max_output_tokens)
+                        basis = "upper_bound"
+                    reported = Reported(usage=usage)
+                    row, price = self._rows.counted(step, reported, ending._replace(basis=basis))
+                else:
+                    row = self._rows.plain(step, None, ending, None)
+                step.booked = row
+                step.inputs = step.parameters = None
+                self._post(step.place, row, price)
+
+    def void(self, step: OpenStep) -> None:
+        """Forget a step that was opened and never sent."""
+        self._take(step)
+
+    def _take(self, step: OpenStep) -> bool:
+        """Whether the step was open; it is not any more."""
+        self.open_steps.pop(step.step_id, None)
+        return step.place.task.open_steps.pop(step.step_id, None) is not None
 
     # Tasks and decisions
 
@@ -252,7 +272,7 @@ class StepRecorder:
         if known is None:
             violations = missing_tags(context, self.policy.attribution)
             known = (",".join(v.tag for v in violations), " ".join(v.message for v in violations))
-            if len(self._missing) > 10_000:
+            if len(self._missing) > _MOST_KEPT:
                 self._missing.clear()
             self._missing[context.context_id] = known
         return known[0]
@@ -347,6 +367,8 @@ class StepRecorder:
 
         From then on another thread's row that names it goes without it.
         """
+        if len(self._known) > _MOST_KEPT:
+            self._known.clear()
         for record in records:
             if isinstance(record, ContextRow):
                 self._known.add(record.context_id)

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, PrivateAttr
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.ids import new_id
 from spendgraph.pricing import Reported, Usage
-from spendgraph.pricing.counts import field
+from spendgraph.pricing.counts import MOST_TOKENS, field
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
@@ -218,7 +218,7 @@ def _listening(compressor: BaseDocumentCompressor, heard: _Billed) -> BaseDocume
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_TOKENS:
         return None
     return value
 

@@ -29,6 +29,7 @@ class Ending(NamedTuple):
         owner: The team that provides the step, before the policy's `owners` are asked.
         note: Why the amounts should be looked at, or empty.
         basis: Where the cost comes from, if that is known beforehand.
+        recorded_us: When the end was heard, if not when it ended.
     """
 
     ended_us: int
@@ -37,6 +38,7 @@ class Ending(NamedTuple):
     owner: str = ""
     note: str = ""
     basis: CostBasis | None = None
+    recorded_us: int = 0
 
 
 class StepRows:
@@ -163,7 +165,7 @@ class StepRows:
             place.context.context_id,
             step.started_us,
             ending.ended_us,
-            ending.ended_us,  # recorded_us
+            ending.recorded_us or ending.ended_us,  # recorded_us
             "charge",  # entry
             None,  # corrects_step_id
             place.parent_step_id,

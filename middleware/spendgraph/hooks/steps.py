@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spendgraph.hooks.places import Place
+    from spendgraph.hooks.places import Place, Run
     from spendgraph.ledger.records import StepRow
 
 
@@ -27,7 +27,7 @@ class OpenStep:
         "parameters",
         "place",
         "provider",
-        "run_id",
+        "run",
         "started_us",
         "step_id",
     )
@@ -45,7 +45,7 @@ class OpenStep:
         started_us: int,
         is_replay: bool,
         max_output_tokens: int | None = None,
-        run_id: object = None,
+        run: Run | None = None,
         parameters: object = None,
     ) -> None:
         self.step_id = step_id
@@ -58,7 +58,7 @@ class OpenStep:
         self.started_us = started_us
         self.is_replay = is_replay
         self.max_output_tokens = max_output_tokens
-        self.run_id = run_id
+        self.run = run
         self.parameters = parameters
         self.booked: StepRow | None = None
         """The row already booked, when the step was settled before its end was heard."""

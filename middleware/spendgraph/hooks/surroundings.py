@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from spendgraph.context import CostContext, TaskScope
-from spendgraph.hooks.places import Run
+from spendgraph.hooks.places import Run, Task
 
 if TYPE_CHECKING:
     from spendgraph.ledger import PausedTask
@@ -25,6 +25,11 @@ def context_of(paused: PausedTask) -> CostContext:
     del tags["context_id"]
     tags["extra"] = json.loads(paused.context.extra)
     return CostContext.from_mapping(tags)
+
+
+def task_of(scope: TaskScope) -> Task:
+    """The task that a meter keeps on a scope of its own."""
+    return cast("Task", scope.state)
 
 
 def is_resume(inputs: object) -> bool:

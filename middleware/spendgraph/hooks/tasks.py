@@ -8,14 +8,14 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from spendgraph.context import CostContext, TaskScope, bind, unbind
+from spendgraph.context import CostContext, TaskScope, around, current_scope, enter, leave
+from spendgraph.errors import LedgerError
+from spendgraph.hooks.dispatcher import DISPATCHER
 from spendgraph.hooks.outcomes import task_status
+from spendgraph.hooks.surroundings import task_of
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
-    from spendgraph.hooks.attribution import Attribution
-    from spendgraph.hooks.recorder import StepRecorder
+    from spendgraph.hooks.listener import Listener
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,12 +33,12 @@ class TaskBlock:
         task_id: Id of the task, once entered.
     """
 
-    def __init__(self, context: CostContext, attribution: Attribution, recorder: StepRecorder) -> None:
+    def __init__(self, context: CostContext, listener: Listener, *, keep: object) -> None:
         self._context = context
-        self._attribution = attribution
-        self._recorder = recorder
+        self._listener = listener
+        self._keep = keep
+        self._entered: list[TaskScope] = []
         self._last_id = ""
-        self._entered: list[tuple[TaskScope, Token[TaskScope | None]]] = []
 
     @property
     def task_id(self) -> str:
@@ -48,27 +48,39 @@ class TaskBlock:
             RuntimeError: The block has not been entered.
         """
         if self._entered:
-            return self._attribution.task_of(self._entered[-1][0]).task_id
+            return task_of(self._entered[-1]).task_id
         if not self._last_id:
             raise RuntimeError("the task has no id before its block is entered")
         return self._last_id
 
     def __enter__(self) -> Self:
-        scope = self._attribution.open_task(self._context)
-        self._entered.append((scope, bind(scope)))
+        if self._listener.closed:
+            raise LedgerError("this task's meter was closed: open the task with an open meter")
+        DISPATCHER.attach(self._listener)
+        scope = self._listener.attribution.open_task(self._context)
+        self._entered.append(scope)
+        enter(scope)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        scope, token = self._entered.pop()
-        unbind(token)
-        task = self._attribution.task_of(scope)
+        scope = self._here()
+        self._entered.remove(scope)
+        leave(scope)
+        task = task_of(scope)
         self._last_id = task.task_id
-        self._attribution.tasks.pop(scope.task_id, None)
-        self._recorder.settle(task.open_steps.values())
-        if not task.paused and task.announced:
-            self._recorder.end_task(task, task_status(error))
+        self._listener.settle(task.open_steps.values())
+        status = task_status(error)
+        if not task.paused and (task.announced or status == "refused"):
+            self._listener.recorder.end_task(task, status)
+
+    def _here(self) -> TaskScope:
+        """The scope of the entry that is left now: one block may be entered by several threads and tasks."""
+        for scope in around(current_scope()):
+            if scope in self._entered:
+                return scope
+        return self._entered[-1]
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -98,9 +110,15 @@ class TaskBlock:
         @wraps(fn)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             with fresh():
-                return fn(*args, **kwargs)
+                result = fn(*args, **kwargs)
+            if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+                raise TypeError(
+                    f"meter.task decorates {fn.__name__!r}, which returned a {type(result).__name__}: what it "
+                    "does runs after the task has ended. Open the task where it is awaited or iterated over."
+                )
+            return result
 
         return call
 
     def _fresh(self) -> TaskBlock:
-        return TaskBlock(self._context, self._attribution, self._recorder)
+        return TaskBlock(self._context, self._listener, keep=self._keep)

@@ -77,6 +77,19 @@ def dollars(amount: object, *, name: str) -> int:
     return nanousd(Decimal(amount) if isinstance(amount, int) else amount, name=name)
 
 
+def amount_used(quantity: object, *, name: str) -> Decimal:
+    """A quantity from outside, exactly: an int, a float (through its repr) or a Decimal.
+
+    Raises:
+        ValueError: It is not a finite number of at least 0.
+    """
+    if not isinstance(quantity, bool) and isinstance(quantity, (int, float, Decimal)):
+        exact = Decimal(repr(quantity)) if isinstance(quantity, float) else Decimal(quantity)
+        if exact.is_finite() and exact >= 0 and math.isfinite(float(exact)):
+            return exact
+    raise ValueError(f"{name}: expected a quantity of at least 0, found {quantity!r}")
+
+
 def charge(price: ToolPrice, result: object) -> Charge:
     """What a call that returned `result` costs at a price that is one; never raises."""
     readings = _readings(result)
@@ -97,14 +110,15 @@ def charge(price: ToolPrice, result: object) -> Charge:
     return Charge(cost, price.owner, quantity, price.unit if quantity is not None else "", "configured")
 
 
-def per_unit(price: ToolPrice, quantity: float) -> Charge:
+def per_unit(price: ToolPrice, quantity: Decimal | float) -> Charge:
     """What a known quantity costs at a price per unit."""
     unit_price = price.usd_per_unit or Decimal(0)
     try:
-        cost = nanousd(unit_price * Decimal(repr(quantity)) + (price.usd_per_call or 0))
-    except ValueError as error:
+        used = amount_used(quantity, name="quantity")
+        cost = nanousd(unit_price * used + (price.usd_per_call or 0), name="price")
+    except (ArithmeticError, ValueError) as error:
         return Charge(None, price.owner, None, price.unit, "unpriced", str(error))
-    return Charge(cost, price.owner, quantity, price.unit, "configured")
+    return Charge(cost, price.owner, float(used), price.unit, "configured")
 
 
 def _computed(price: ToolPrice, readings: list[object], quantity: float | None) -> Charge:

@@ -32,13 +32,13 @@ _COLUMNS = ", ".join(f"c.{name}" for name in ContextRow._fields)
 # A task opened inside another one of the same thread goes on with that one.
 _FIND = f"""\
 WITH open AS (
-  SELECT task_id, parent_task_id, context_id, started_us FROM tasks
+  SELECT task_id, parent_task_id, context_id, started_us, status FROM tasks
   WHERE resumable = 1 AND thread_id <> '' AND thread_id = ? AND graph = ?
 )
-SELECT open.task_id, open.started_us, {_COLUMNS}
+SELECT open.status = 'finished', open.task_id, open.started_us, {_COLUMNS}
 FROM open JOIN contexts AS c ON c.context_id = open.context_id
 WHERE parent_task_id IS NULL OR parent_task_id NOT IN (SELECT task_id FROM open)
-LIMIT 2"""  # noqa: S608 - names are this package's own
+LIMIT 64"""  # noqa: S608 - names are this package's own
 
 # What is paid again is what ran last: the latest steps are enough, and keep the answer quick for any task.
 _PAID = """\
@@ -50,10 +50,15 @@ GROUP BY checkpoint_ns, kind"""
 
 
 def find_unfinished(connection: sqlite3.Connection, graph: str, thread_id: str) -> PausedTask | None:
-    """The one unfinished task of a thread; `None` when there is none, or more than one."""
+    """The one task that a thread goes on with; `None` when there is none, or more than one.
+
+    An unfinished one, or where none is unfinished a finished one: see
+    docs/decisions/0002-resume-goes-on-with-the-threads-last-task.md.
+    """
     rows = connection.execute(_FIND, (thread_id, graph)).fetchall()
-    if len(rows) != 1:
+    candidates = [row for row in rows if not row[0]] or rows
+    if len(candidates) != 1:
         return None
-    task_id, started_us, *tags = rows[0]
+    _, task_id, started_us, *tags = candidates[0]
     paid = {(namespace, kind): n for namespace, kind, n in connection.execute(_PAID, (task_id,))}
     return PausedTask(task_id, ContextRow(*tags), started_us, paid)

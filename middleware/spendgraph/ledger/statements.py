@@ -26,10 +26,15 @@ INSERT INTO tasks (task_id, parent_task_id, context_id, thread_id, graph, status
 VALUES (?1, ?2, ?3, ?4, ?5, 'running', 1, '', ?6)
 ON CONFLICT (task_id) DO """
 
-_TASK_START = f"{_INSERT_TASK}UPDATE SET status = 'running', resumable = 1, ended_us = NULL"
+_TASK_START = f"""\
+{_INSERT_TASK}UPDATE SET
+  status = 'running', resumable = 1, ended_us = NULL,
+  thread_id = CASE WHEN thread_id = '' THEN excluded.thread_id ELSE thread_id END,
+  graph = CASE WHEN thread_id = '' THEN excluded.graph ELSE graph END"""
 
 # LangGraph drops a thread's pending work when a new input arrives: its older root tasks, and what they
-# opened, can no longer go on. A failure stays a failure; only what was still under way becomes cancelled.
+# opened, can no longer go on. Only of the same payer and feature: two graphs without names of their own may share a
+# thread's id, and one must not end the other's tasks. A failure stays a failure; only what was still under way becomes cancelled.
 _SUPERSEDE = """\
 UPDATE tasks SET
   resumable = 0,
@@ -38,6 +43,11 @@ UPDATE tasks SET
 WHERE ?2 IS NULL AND ?4 <> ''
   AND resumable = 1 AND thread_id = ?4 AND thread_id <> '' AND graph = ?5
   AND task_id <> ?1 AND parent_task_id IS NOT ?1
+  AND EXISTS (
+    SELECT 1 FROM contexts AS older JOIN contexts AS newer ON newer.context_id = ?3
+    WHERE older.context_id = tasks.context_id AND older.tenant = newer.tenant AND older.user = newer.user
+      AND older.feature = newer.feature AND older.team = newer.team
+  )
   AND started_us <= (SELECT started_us FROM tasks WHERE task_id = ?1)"""
 
 # A finished task too stays the one its thread goes on with, until a new input supersedes it: a run that stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spendgraph.pricing.batches import CompletionBatches
 from spendgraph.pricing.book import PriceBook
 from spendgraph.pricing.cache_ttl import with_cache_ttl
 from spendgraph.pricing.estimate import estimate_tokens, estimate_usage
@@ -13,6 +14,7 @@ from spendgraph.pricing.usage import Buckets, Reported, Usage, buckets, settled
 
 __all__ = [
     "Buckets",
+    "CompletionBatches",
     "Price",
     "PriceBook",
     "Reported",

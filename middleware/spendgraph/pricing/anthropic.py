@@ -6,15 +6,15 @@ Its `input_tokens` leave out cache reads and writes, `output_tokens` include thi
 
 from __future__ import annotations
 
-from spendgraph.pricing.counts import Counts, count, field, items, text, tier_name
+from spendgraph.pricing.counts import Counts, count, field, items, readable, shown, text, tier_name, word
 from spendgraph.pricing.usage import Reported, Usage
 
 
 def anthropic_usage(raw: object) -> Usage | None:
-    """The usage of an Anthropic `usage` object or mapping; `None` when it counts nothing."""
+    """The usage of an Anthropic `usage` object or mapping; `None` when it counts nothing readable."""
     input_tokens = field(raw, "input_tokens")
     output_tokens = field(raw, "output_tokens")
-    if input_tokens is None and output_tokens is None:
+    if not readable(input_tokens, output_tokens):
         return None
     read = count(field(raw, "cache_read_input_tokens"))
     write_5m, write_1h, _ = cache_writes(
@@ -53,8 +53,8 @@ def read_anthropic(response: object, *, provider: str = "") -> Reported:
     return Reported(
         usage=usage,
         provider=provider or "anthropic",
-        model=text(field(response, "model")),
-        response_id=text(field(response, "id")),
+        model=word(field(response, "model")),
+        response_id=word(field(response, "id")),
         service_tier=anthropic_tier(raw),
         output_text="" if usage else anthropic_text(response),
         ttl_unknown=ttl_unknown,
@@ -80,6 +80,5 @@ def anthropic_text(response: object) -> str:
     parts: list[str] = []
     for block in items(field(response, "content")):
         parts.append(text(field(block, "text", "thinking")))
-        arguments = field(block, "input")
-        parts.append("" if arguments is None else str(arguments))
+        parts.append(shown(field(block, "input")))
     return "".join(parts)

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from spendgraph.pricing.counts import Counts, count, field, items, text, tier_name
+from spendgraph.pricing.counts import Counts, count, field, items, readable, shown, text, tier_name, word
 from spendgraph.pricing.usage import Reported, Usage
 
 
 def bedrock_usage(raw: object) -> Usage | None:
-    """The usage of a Converse `usage`; `None` when it counts nothing."""
+    """The usage of a Converse `usage`; `None` when it counts nothing readable."""
     input_tokens = field(raw, "inputTokens")
     output_tokens = field(raw, "outputTokens")
-    if input_tokens is None and output_tokens is None:
+    if not readable(input_tokens, output_tokens):
         return None
     read = count(field(raw, "cacheReadInputTokens", "cacheReadInputTokenCount"))
     write_5m, write_1h = _writes(raw)
@@ -45,7 +45,7 @@ def read_bedrock(response: object, *, provider: str = "") -> Reported:
     return Reported(
         usage=usage,
         provider=provider or "bedrock_converse",
-        response_id=text(field(request, "RequestId")),
+        response_id=word(field(request, "RequestId")),
         service_tier=tier_name(field(field(response, "serviceTier"), "type")),
         output_text="" if usage else bedrock_text(response),
     )
@@ -57,6 +57,5 @@ def bedrock_text(response: object) -> str:
     parts: list[str] = []
     for block in items(field(message, "content")):
         parts.append(text(field(block, "text")))
-        arguments = field(field(block, "toolUse"), "input")
-        parts.append("" if arguments is None else str(arguments))
+        parts.append(shown(field(field(block, "toolUse"), "input")))
     return "".join(parts)

@@ -6,11 +6,18 @@ report decides; where it fits no reading, the usage is quarantined at the deares
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from spendgraph.pricing.usage import Usage, settled
 
+MOST_TOKENS = 10**12
+"""No call uses more: a larger number is no count, and its cost would not fit the ledger."""
+
+_MOST_DIGITS = 12
+_MOST_CHARACTERS = 512
+_NOTHING: Mapping[str, Any] = {}
 _STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "none"})
 
 
@@ -84,13 +91,39 @@ class Counts:
         return reading[0], max(reading[1], total - reading[0]), note
 
 
-def count(value: object) -> int:
-    """A count from outside as an int; absent, negative and non-numeric counts are 0."""
+def known(value: object) -> int | None:
+    """A count from outside as an int, or `None` for what is none.
+
+    Whole floats and digits in a string (as protobuf's JSON has them) are read; negative, fractional and
+    impossibly large numbers (above `MOST_TOKENS`) are no counts.
+
+    >>> known(7), known("7"), known(7.0), known(-7), known({"tokens": 7})
+    (7, 7, 7, None, None)
+    """
     if type(value) is int:
-        return max(value, 0)
-    if isinstance(value, float) and value > 0 and value.is_integer():
+        return value if 0 <= value <= MOST_TOKENS else None
+    if isinstance(value, float) and 0 <= value <= MOST_TOKENS and value.is_integer():
         return int(value)
-    return 0
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
+    return None
+
+
+def count(value: object) -> int:
+    """A count from outside as an int; whatever is not `known` is 0."""
+    return known(value) or 0
+
+
+def readable(*values: object) -> bool:
+    """Whether the totals of a usage are there and can all be read; one that cannot makes it no usage."""
+    found = False
+    for value in values:
+        if value is None:
+            continue
+        if known(value) is None:
+            return False
+        found = True
+    return found
 
 
 def tier_name(value: object) -> str:
@@ -101,7 +134,7 @@ def tier_name(value: object) -> str:
     """
     if not isinstance(value, str):
         return ""
-    name = value.strip().lower()
+    name = word(value).strip().lower()
     return "" if name in _STANDARD_TIERS else name
 
 
@@ -118,6 +151,32 @@ def field(source: object, *names: str) -> object:
 def text(value: object) -> str:
     """A string from outside, anything else as the empty string."""
     return value if isinstance(value, str) else ""
+
+
+def word(value: object) -> str:
+    """A name or an id from outside, as the ledger can keep it: a short string of valid characters."""
+    if not isinstance(value, str):
+        return ""
+    if len(value) > _MOST_CHARACTERS:
+        value = value[:_MOST_CHARACTERS]
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def shown(value: object) -> str:
+    """Arguments or other structured output as a text, for an estimate of its length."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return str(value)
+    except RecursionError:
+        return ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A mapping from outside, anything else as the empty one."""
+    if type(value) is dict or isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    return _NOTHING
 
 
 def items(value: object) -> list[object]:

@@ -86,4 +86,9 @@ def _object_tokens(value: object, *, depth: int) -> int:
 
 
 def _json_tokens(value: object) -> int:
-    return estimate_tokens(value if isinstance(value, str) else json.dumps(value, default=str))
+    if isinstance(value, str):
+        return estimate_tokens(value)
+    try:
+        return estimate_tokens(json.dumps(value, default=str, skipkeys=True))
+    except (TypeError, ValueError, RecursionError):  # it contains itself, or is nested beyond any schema
+        return MEDIA_TOKENS

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import re
 
-from spendgraph.pricing.counts import Counts, count, field, items, text, tier_name
+from spendgraph.pricing.counts import (
+    Counts,
+    count,
+    field,
+    items,
+    known,
+    readable,
+    shown,
+    text,
+    tier_name,
+    word,
+)
 from spendgraph.pricing.usage import Reported, Usage
 
 _TRAFFIC_TIERS = {"on_demand_priority": "priority", "on_demand_flex": "flex", "on_demand_offpeak": "offpeak"}
@@ -16,11 +27,11 @@ _PER_PROMPT = re.compile(r"gemini-(1|2)\b")
 
 
 def gemini_usage(raw: object, *, web_searches: int = 0) -> Usage | None:
-    """The usage of a `usage_metadata`; `None` when it counts nothing."""
+    """The usage of a `usage_metadata`; `None` when it counts nothing readable."""
     prompt = field(raw, "prompt_token_count", "promptTokenCount")
     candidates = field(raw, "candidates_token_count", "candidatesTokenCount")
     total = field(raw, "total_token_count", "totalTokenCount")
-    if prompt is None and candidates is None and total is None:
+    if not (readable(prompt, candidates) or readable(prompt, candidates, total)):
         return None
     tool_prompt = field(raw, "tool_use_prompt_token_count", "toolUsePromptTokenCount")
     read = _modalities(field(raw, "prompt_tokens_details", "promptTokensDetails"))
@@ -29,7 +40,7 @@ def gemini_usage(raw: object, *, web_searches: int = 0) -> Usage | None:
     return Counts(
         input_tokens=count(prompt) + count(tool_prompt),
         output_tokens=count(candidates),
-        total_tokens=None if total is None else count(total),
+        total_tokens=known(total),
         cache_read_tokens=count(field(raw, "cached_content_token_count", "cachedContentTokenCount")),
         reasoning_tokens=count(field(raw, "thoughts_token_count", "thoughtsTokenCount")),
         audio_input_tokens=read.get("AUDIO", 0),
@@ -47,7 +58,7 @@ def _modalities(details: object) -> dict[str, int]:
     counted: dict[str, int] = {}
     for detail in items(details):
         modality = field(detail, "modality")
-        name = str(getattr(modality, "value", modality)).upper()
+        name = text(getattr(modality, "value", modality)).upper()
         counted[name] = counted.get(name, 0) + count(field(detail, "token_count", "tokenCount"))
     return counted
 
@@ -55,13 +66,13 @@ def _modalities(details: object) -> dict[str, int]:
 def read_gemini(response: object, *, provider: str = "") -> Reported:
     """What a `generateContent` response says."""
     raw = field(response, "usage_metadata", "usageMetadata")
-    model = text(field(response, "model_version", "modelVersion"))
+    model = word(field(response, "model_version", "modelVersion"))
     usage = gemini_usage(raw, web_searches=gemini_searches(response, model))
     return Reported(
         usage=usage,
         provider=provider or "google_genai",
         model=model,
-        response_id=text(field(response, "response_id", "responseId")),
+        response_id=word(field(response, "response_id", "responseId")),
         service_tier=gemini_tier(raw),
         output_text="" if usage else gemini_text(response),
     )
@@ -70,7 +81,7 @@ def read_gemini(response: object, *, provider: str = "") -> Reported:
 def gemini_tier(raw: object) -> str:
     """The tier a `usage_metadata` names, by its tier or by its traffic type."""
     traffic = field(raw, "traffic_type", "trafficType")
-    name = str(getattr(traffic, "value", traffic)).lower()
+    name = text(getattr(traffic, "value", traffic)).lower()
     return _TRAFFIC_TIERS.get(name, "") or tier_name(field(raw, "service_tier", "serviceTier"))
 
 
@@ -94,6 +105,5 @@ def gemini_text(response: object) -> str:
     for candidate in items(field(response, "candidates")):
         for part in items(field(field(candidate, "content"), "parts")):
             parts.append(text(field(part, "text")))
-            arguments = field(field(part, "function_call", "functionCall"), "args")
-            parts.append("" if arguments is None else str(arguments))
+            parts.append(shown(field(field(part, "function_call", "functionCall"), "args")))
     return "".join(parts)

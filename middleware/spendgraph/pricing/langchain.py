@@ -13,7 +13,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.pricing.anthropic import anthropic_searches, anthropic_tier, anthropic_usage, cache_writes
-from spendgraph.pricing.counts import Counts, count, field, items, text, tier_name
+from spendgraph.pricing.counts import (
+    Counts,
+    count,
+    field,
+    items,
+    known,
+    mapping,
+    readable,
+    shown,
+    text,
+    tier_name,
+    word,
+)
 from spendgraph.pricing.gemini import grounded_queries
 from spendgraph.pricing.openai import openai_searches, openai_usage, read_openai
 from spendgraph.pricing.usage import Reported, Usage
@@ -32,18 +44,20 @@ def read_langchain(response: LLMResult, *, provider: str = "") -> Reported:
     """What a finished run says of itself.
 
     Every generation of one request repeats the whole request's usage: the first counts. A result of several
-    prompts is their sum.
+    prompts is their sum. The results of a completion model's batch cannot be told apart alone:
+    `CompletionBatches` reads those.
 
     Args:
         response: What `on_llm_end` was given.
         provider: The run's `ls_provider`; without one, the provider the message names.
     """
-    output: Mapping[str, Any] = response.llm_output or _NOTHING
+    output = mapping(field(response, "llm_output"))
     reported: Reported | None = None
-    for generations in response.generations:
-        if not generations:
+    for generations in items(field(response, "generations")):
+        row = items(generations)
+        if not row:
             continue
-        generation = generations[0]
+        generation = row[0]
         message = getattr(generation, "message", None)
         if message is None:
             said = _completion(generation, output, provider)
@@ -57,25 +71,21 @@ def read_langchain(response: LLMResult, *, provider: str = "") -> Reported:
 
 def read_message(message: Any, *, output: Mapping[str, Any] = _NOTHING, provider: str = "") -> Reported:
     """What one AI message, with its run's `llm_output`, says."""
-    metadata: Mapping[str, Any] = getattr(message, "response_metadata", None) or _NOTHING
-    counted: Mapping[str, Any] = getattr(message, "usage_metadata", None) or _NOTHING
-    provider = provider or metadata.get("model_provider") or output.get("model_provider") or ""
-    model = metadata.get("model_name") or metadata.get("model") or ""
-    model = model or output.get("model_name") or output.get("model") or ""
-    tier = metadata.get("service_tier") or output.get("service_tier") or ""
-    response_id = metadata.get("id") or output.get("id") or getattr(message, "id", None) or ""
+    metadata = mapping(field(message, "response_metadata"))
+    counted = mapping(field(message, "usage_metadata"))
+    provider = provider or _first(metadata, output, "model_provider")
+    model = _once(_first(metadata, output, "model_name", "model"))
+    tier = _first(metadata, output, "service_tier")
+    response_id = _first(metadata, output, "id") or word(field(message, "id"))
     raw = metadata.get("usage") or output.get("usage")
-    usage: Usage | None = None
-    key_tier, unknown_ttl = "", False
-    if "input_tokens" in counted or "output_tokens" in counted:
-        usage, key_tier, unknown_ttl = _counted(counted)
-    else:
+    usage, key_tier, unknown_ttl = _counted(counted)
+    if usage is None:
         usage = _raw_usage(raw, metadata.get("token_usage") or output.get("token_usage"))
     if tier:
         tier = tier_name(_once(tier))
     elif raw:
         tier = anthropic_tier(raw)
-    content = getattr(message, "content", None)
+    content = field(message, "content")
     if usage is not None:
         searches = _searches(raw, metadata, content, model)
         if searches:
@@ -83,10 +93,10 @@ def read_message(message: Any, *, output: Mapping[str, Any] = _NOTHING, provider
     return Reported(
         usage=usage,
         provider=provider,
-        model=_once(model),
+        model=model,
         response_id="" if response_id.startswith(("lc_", "run-")) else response_id,
         service_tier=tier or key_tier,
-        cache_hit="total_cost" in counted and counted["total_cost"] == 0,
+        cache_hit=known(counted.get("total_cost")) == 0,
         output_text="" if usage is not None else _message_text(message),
         ttl_unknown=unknown_ttl and provider in _TWO_TERMS,
     )
@@ -104,30 +114,42 @@ def read_langchain_error(error: BaseException, response: LLMResult | None, *, pr
     return read_langchain(response, provider=provider)
 
 
-def _counted(counted: Mapping[str, Any]) -> tuple[Usage, str, bool]:
+def _first(metadata: Mapping[str, Any], output: Mapping[str, Any], *names: str) -> str:
+    """The first of the names that the message's metadata, or else the run's output, has as a string."""
+    for source in (metadata, output):
+        for name in names:
+            value = source.get(name)
+            if value and isinstance(value, str):
+                return word(value)
+    return ""
+
+
+def _counted(counted: Mapping[str, Any]) -> tuple[Usage | None, str, bool]:
     """The usage of a `usage_metadata`, the tier its keys name, and whether its writes' term is unknown."""
-    input_tokens: int = counted.get("input_tokens") or 0
-    output_tokens: int = counted.get("output_tokens") or 0
-    total = counted.get("total_tokens")
+    said_input, said_output = counted.get("input_tokens"), counted.get("output_tokens")
+    if not readable(said_input, said_output):
+        return None, "", False
+    input_tokens, output_tokens = count(said_input), count(said_output)
+    total = known(counted.get("total_tokens"))
     read: int = 0
     write_5m = write_1h = audio = audio_out = reasoning = image = image_out = 0
     tier, unknown = "", False
-    details = counted.get("input_token_details")
+    details = mapping(counted.get("input_token_details"))
     if details:
-        read, audio = details.get("cache_read") or 0, details.get("audio") or 0
+        read, audio = count(details.get("cache_read")), count(details.get("audio"))
         if not _PLAIN.issuperset(details):
             extra, generic, tier = _prefixed(details, "cache_read", "cache_creation")
             read += extra
-            image = details.get("image") or 0
+            image = count(details.get("image"))
             write_5m, write_1h, unknown = cache_writes(generic, details)
-    details = counted.get("output_token_details")
+    details = mapping(counted.get("output_token_details"))
     if details:
-        reasoning, audio_out = details.get("reasoning") or 0, details.get("audio") or 0
+        reasoning, audio_out = count(details.get("reasoning")), count(details.get("audio"))
         if not _PLAIN.issuperset(details):
             extra, _, named = _prefixed(details, "reasoning", "")
             reasoning += extra
             tier = tier or named
-            image_out = details.get("image") or 0
+            image_out = count(details.get("image"))
     parts_in = read + write_5m + write_1h + audio + image
     parts_out = reasoning + audio_out + image_out
     if total == input_tokens + output_tokens and parts_in <= input_tokens and parts_out <= output_tokens:
@@ -137,26 +159,25 @@ def _counted(counted: Mapping[str, Any]) -> tuple[Usage, str, bool]:
         )  # fmt: skip
         return usage, tier, unknown
     counts = Counts(
-        count(input_tokens), count(output_tokens), None if total is None else count(total), count(read),
-        write_5m, write_1h, count(reasoning), count(audio), count(audio_out), count(image_out),
+        input_tokens, output_tokens, total, read, write_5m, write_1h, reasoning, audio, audio_out, image_out,
     )  # fmt: skip
-    counts.image_input_tokens = count(image)
+    counts.image_input_tokens = image
     return counts.usage(), tier, unknown
 
 
 def _prefixed(details: Mapping[str, Any], part: str, other: str) -> tuple[int, int, str]:
     """Counts under keys that carry a tier (`flex_cache_read`), the generic cache writes, and the tier."""
     extra = 0
-    generic = details.get("cache_creation") or 0
+    generic = count(details.get("cache_creation"))
     tier = ""
     for key, value in details.items():
-        if key in _PLAIN or key == "cache_creation":
+        if key in _PLAIN or key == "cache_creation" or not isinstance(key, str):
             continue
         tier = tier or _tier_of(key)
         if key.endswith("_" + part):
-            extra += value or 0
+            extra += count(value)
         elif other and key.endswith("_" + other):
-            generic += value or 0
+            generic += count(value)
     return extra, generic, tier
 
 
@@ -197,20 +218,17 @@ def _searches(raw: object, metadata: Mapping[str, Any], content: object, model: 
 
 def _completion(generation: Any, output: Mapping[str, Any], provider: str) -> Reported:
     """A completion model's result: its usage, if any, is in `llm_output`."""
-    info: Mapping[str, Any] = getattr(generation, "generation_info", None) or _NOTHING
-    raw = output.get("token_usage") or output.get("usage")
-    counted = output.get("usage_metadata") or info.get("usage_metadata")
-    if counted:
-        usage: Usage | None = _counted(counted)[0]
-    else:
-        usage = _raw_usage(None, raw)
+    info = mapping(field(generation, "generation_info"))
+    usage, tier, _ = _counted(mapping(output.get("usage_metadata") or info.get("usage_metadata")))
+    if usage is None:
+        usage = _raw_usage(output.get("usage"), output.get("token_usage"))
     return Reported(
         usage=usage,
-        provider=provider or text(output.get("model_provider")),
-        model=_once(text(output.get("model_name") or output.get("model") or info.get("model_name"))),
-        response_id=text(output.get("id")),
-        service_tier=tier_name(output.get("service_tier") or info.get("service_tier")),
-        output_text="" if usage is not None else text(getattr(generation, "text", "")),
+        provider=provider or word(output.get("model_provider")),
+        model=_once(_first(output, info, "model_name", "model")),
+        response_id=word(output.get("id")),
+        service_tier=tier_name(_first(output, info, "service_tier")) or tier,
+        output_text="" if usage is not None else text(field(generation, "text")),
     )
 
 
@@ -246,11 +264,11 @@ def _once(word: str) -> str:
 
 
 def _message_text(message: Any) -> str:
-    content = getattr(message, "content", "")
+    content = field(message, "content")
     parts = [content] if isinstance(content, str) else []
     if not parts:
         blocks = items(content)
         parts = [b if isinstance(b, str) else text(field(b, "text", "thinking", "reasoning")) for b in blocks]
-    calls = items(getattr(message, "tool_calls", None)) or items(getattr(message, "tool_call_chunks", None))
-    parts += [str(field(call, "args") or "") for call in calls]
+    calls = items(field(message, "tool_calls")) or items(field(message, "tool_call_chunks"))
+    parts += [shown(field(call, "args")) for call in calls]
     return "".join(parts)

@@ -6,21 +6,21 @@ may count reasoning beside the output, which their `total_tokens` shows.
 
 from __future__ import annotations
 
-from spendgraph.pricing.counts import Counts, count, field, items, text, tier_name
+from spendgraph.pricing.counts import Counts, count, field, items, known, readable, text, tier_name, word
 from spendgraph.pricing.usage import Reported, Usage
 
 
 def openai_usage(raw: object, *, web_searches: int = 0) -> Usage | None:
-    """The usage of any OpenAI `usage` object or mapping; `None` when it counts nothing."""
+    """The usage of any OpenAI `usage` object or mapping; `None` when it counts nothing readable."""
     input_tokens = field(raw, "prompt_tokens", "input_tokens")
     output_tokens = field(raw, "completion_tokens", "output_tokens")
     total = field(raw, "total_tokens")
-    if input_tokens is None and output_tokens is None and total is None:
+    if not (readable(input_tokens, output_tokens) or readable(input_tokens, output_tokens, total)):
         return None
     counts = Counts(input_tokens=count(input_tokens), output_tokens=count(output_tokens))
     if input_tokens is None and output_tokens is None:
         counts.input_tokens = count(total)
-    counts.total_tokens = None if total is None else count(total)
+    counts.total_tokens = known(total)
     counts.web_searches = web_searches
     _input_details(counts, field(raw, "prompt_tokens_details", "input_tokens_details", "input_token_details"))
     _output_details(counts, field(raw, "completion_tokens_details", "output_tokens_details"))
@@ -58,8 +58,8 @@ def read_openai(response: object, *, provider: str = "") -> Reported:
     return Reported(
         usage=usage,
         provider=provider or "openai",
-        model=text(field(response, "model")),
-        response_id=text(field(response, "id")),
+        model=word(field(response, "model")),
+        response_id=word(field(response, "id")),
         service_tier=tier_name(field(response, "service_tier")),
         output_text="" if usage else openai_text(response),
     )

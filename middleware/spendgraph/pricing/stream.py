@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from spendgraph.pricing.anthropic import anthropic_tier, anthropic_usage, cache_writes
 from spendgraph.pricing.bedrock import bedrock_usage
-from spendgraph.pricing.counts import field, text, tier_name
+from spendgraph.pricing.counts import field, text, tier_name, word
 from spendgraph.pricing.estimate import estimate_tokens
 from spendgraph.pricing.gemini import gemini_searches, gemini_text, gemini_tier, gemini_usage
 from spendgraph.pricing.openai import openai_text, openai_usage, read_openai
@@ -52,12 +52,13 @@ class StreamReader:
     def add(self, event: object) -> None:
         """Take one event or chunk in."""
         kind = text(field(event, "type"))
+        if kind == "chunk":  # the OpenAI SDK's stream helper wraps the chunk it received
+            event = field(event, "chunk")
+            kind = text(field(event, "type"))
         if kind.startswith("response."):
             self._add_responses(kind, event)
         elif kind in ("message_start", "message_delta", "content_block_delta"):
             self._add_anthropic(kind, event)
-        elif kind == "chunk":  # the OpenAI SDK's stream helper wraps the chunk it received
-            self.add(field(event, "chunk"))
         elif field(event, "usage_metadata", "usageMetadata", "candidates") is not None:
             self._add_gemini(event)
         elif field(event, "contentBlockDelta", "metadata") is not None and field(event, "object") is None:
@@ -81,7 +82,7 @@ class StreamReader:
             usage=usage or known.usage,
             provider=self._provider or provider,
             model=model or known.model,
-            response_id=text(field(event, "id", "response_id", "responseId")) or known.response_id,
+            response_id=word(field(event, "id", "response_id", "responseId")) or known.response_id,
             service_tier=tier or known.service_tier,
         )
 
@@ -89,7 +90,7 @@ class StreamReader:
         self._text.append(openai_text(event))
         usage = field(event, "usage")
         tier = tier_name(field(event, "service_tier"))
-        model = text(field(event, "model"))
+        model = word(field(event, "model"))
         self._keep(event, "openai", None if usage is None else openai_usage(usage), tier, model=model)
 
     def _add_responses(self, kind: str, event: object) -> None:
@@ -105,7 +106,7 @@ class StreamReader:
 
     def _add_gemini(self, event: object) -> None:
         raw = field(event, "usage_metadata", "usageMetadata")
-        model = text(field(event, "model_version", "modelVersion"))
+        model = word(field(event, "model_version", "modelVersion"))
         self._text.append(gemini_text(event))
         self._gemini_searches = max(self._gemini_searches, gemini_searches(event, model))
         usage = gemini_usage(raw, web_searches=self._gemini_searches)
@@ -126,7 +127,7 @@ class StreamReader:
             return
         message = field(event, "message")
         if message is not None:
-            self._keep(message, "anthropic", None, "", model=text(field(message, "model")))
+            self._keep(message, "anthropic", None, "", model=word(field(message, "model")))
         raw = field(event, "usage") or field(message, "usage")
         for name in _ANTHROPIC_FIELDS:
             value = field(raw, name)
