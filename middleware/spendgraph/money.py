@@ -33,7 +33,7 @@ def nanousd(amount: str | Decimal | float, *, name: str = "amount", signed: bool
         value = amount
     else:
         try:
-            dollars = Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
+            dollars = Decimal(repr(float(amount))) if isinstance(amount, float) else Decimal(amount)
             value = round_nanousd(dollars * NANO_PER_USD)
         except (ArithmeticError, ValueError, TypeError):
             raise ValueError(f"{name}: expected dollars such as '0.25', found {amount!r}") from None

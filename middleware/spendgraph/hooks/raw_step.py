@@ -89,7 +89,11 @@ class RawStep:
         self._reported = Reported(usage=usage, provider=self._provider, model=model or self._model)
 
     def cost(
-        self, *, usd: Decimal | str | float | None = None, quantity: Decimal | float | None = None, unit: str = ""
+        self,
+        *,
+        usd: Decimal | str | float | None = None,
+        quantity: Decimal | float | None = None,
+        unit: str = "",
     ) -> None:
         """What it cost in dollars (whole numbers too), or how much was used where the policy prices the name.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,10 +18,29 @@ if TYPE_CHECKING:
     from spendgraph.hooks.raw_booking import RawBooking
 
 
+class Booking(Protocol):
+    """What is told how a stream goes; every end after the first does nothing."""
+
+    def event(self, event: object) -> None:
+        """One event passes."""
+        ...
+
+    def exhausted(self) -> None:
+        """The stream came to its end."""
+        ...
+
+    def cut(self, error: BaseException | None = None) -> None:
+        """It ended before its end: closed, dropped or broken."""
+        ...
+
+
 def metered(answer: Any, booking: RawBooking) -> Any:
     """The answer of a streaming call, metered: an SDK stream, a generator, or boto3's mapping with a stream."""
     if isinstance(answer, dict):  # boto3
         mapping = cast("dict[str, Any]", answer)
+        if "stream" not in mapping:
+            booking.answered(mapping)
+            return mapping
         return {**mapping, "stream": MeteredStream(mapping["stream"], booking)}
     if is_raw_response(answer):
         return MeteredRawResponse(answer, booking)
@@ -38,11 +57,11 @@ def is_raw_response(answer: Any) -> bool:
 class _Proxy:
     """Stands for another object."""
 
-    def __init__(self, inner: Any, booking: RawBooking) -> None:
+    def __init__(self, inner: Any, booking: Booking) -> None:
         self._inner = inner
         self._booking = booking
         # On collection, without keeping the proxy alive: a dropped stream is a cut stream.
-        weakref.finalize(self, booking.cut)
+        self._dropped = weakref.finalize(self, booking.cut)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -63,7 +82,7 @@ class _Proxy:
 class MeteredStream(_Proxy):
     """A synchronous stream."""
 
-    def __init__(self, inner: Any, booking: RawBooking) -> None:
+    def __init__(self, inner: Any, booking: Booking) -> None:
         super().__init__(inner, booking)
         self._events: Iterator[Any] | None = None
 
@@ -108,7 +127,7 @@ class MeteredStream(_Proxy):
 class MeteredAsyncStream(_Proxy):
     """An asynchronous stream."""
 
-    def __init__(self, inner: Any, booking: RawBooking) -> None:
+    def __init__(self, inner: Any, booking: Booking) -> None:
         super().__init__(inner, booking)
         self._events: AsyncIterator[Any] | None = None
 
@@ -159,7 +178,15 @@ class MeteredAsyncStream(_Proxy):
 
 
 class MeteredRawResponse(_Proxy):
-    """What `with_raw_response` returns for a stream, or a `with_streaming_response` body: read by `parse()`."""
+    """What `with_raw_response` returns for a stream, or a `with_streaming_response` body: read by `parse()`.
+
+    The booking passes to the parsed stream, which may well outlive this.
+    """
+
+    def __init__(self, inner: Any, booking: RawBooking) -> None:
+        super().__init__(inner, booking)
+        self._answer = booking
+        self._parsed: tuple[object, weakref.ref[Any]] | None = None
 
     def parse(self, **kwargs: Any) -> Any:
         """Parse as the SDK does; the parsed stream or answer is metered."""
@@ -170,10 +197,17 @@ class MeteredRawResponse(_Proxy):
         return self._metered(await parsed)
 
     def _metered(self, parsed: Any) -> Any:
-        if hasattr(parsed, "__anext__") or hasattr(parsed, "__next__"):
-            return metered(parsed, self._booking)
-        self._booking.answered(parsed)
-        return parsed
+        if not (hasattr(parsed, "__anext__") or hasattr(parsed, "__next__")):
+            self._answer.answered(parsed)
+            return parsed
+        if self._parsed is not None and self._parsed[0] is parsed:  # the SDK keeps what it parsed once
+            known = self._parsed[1]()
+            if known is not None:
+                return known
+        stream = metered(parsed, self._answer)
+        self._parsed = parsed, weakref.ref(stream)
+        self._dropped.detach()
+        return stream
 
 
 class MeteredManager:

@@ -2,7 +2,13 @@
 
 The decorator works on a plain function, a coroutine function and a LangChain tool, above or below LangChain's
 own `@tool`. A tool that LangChain runs is booked by the callback handler; a decorated function that is simply
-called is booked here. Each call is one row either way.
+called is booked here. Each call is one row either way, also where LangChain knows the function by another name
+(`@tool("search")` above `@meter.tool(...)`): its first run there teaches the registry that name. Give such a
+tool that name here too, with `name="search"`, where the ledger should not depend on it.
+
+A call of a generator function, or one that returns a generator, a coroutine or an asynchronous iterator, is
+booked when that has ended. Its result, for a price that depends on it, is what a generator returns; an
+asynchronous iterator has none. One that is left early is charged as a call, with the status `cut`.
 """
 
 from __future__ import annotations
@@ -13,7 +19,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from spendgraph.hooks.tool_prices import ToolPrice, dollars
+from spendgraph.hooks.tool_prices import ToolPrice, charged, dollars
+from spendgraph.hooks.tool_results import begun_later, booked_at_its_end
 from spendgraph.ids import new_id
 from spendgraph.money import usd
 
@@ -52,7 +59,8 @@ def tool_decorator(
         unit: What is counted.
 
     Raises:
-        ValueError: Two prices of one kind, a bad amount, or `usd_per_unit` without `unit`.
+        ValueError: Two prices of one kind, a bad amount, `usd_per_unit` without `unit`, or (when it
+            decorates) a name that has another price already.
     """
     if price is not None and (usd_per_call is not None or usd_per_unit is not None):
         raise ValueError("meter.tool: expected either `price` or `usd_per_call`/`usd_per_unit`, found both")
@@ -79,29 +87,40 @@ def tool_decorator(
         registry.register(known_as, entry)
         if is_langchain_tool:
             return tool
-        return cast("_ToolT", _booked(target, known_as, recorder, registry))
+        return cast("_ToolT", _Booked(known_as, entry, recorder, registry).wrap(target))
 
     return decorate
 
 
-def _booked(
-    function: Callable[..., Any], name: str, recorder: StepRecorder, registry: ToolRegistry
-) -> Callable[..., Any]:
-    """A function that books each of its calls that is not already a LangChain tool's."""
+class _Call:
+    """One plain call of a decorated function; booked once, since the recorder takes one end of a step."""
 
-    def start() -> OpenStep | None:
-        place = recorder.here()
-        around = place.task.open_steps.get(place.parent_step_id or "")
-        if around is not None and around.kind == "tool" and around.name.rpartition("/")[2] == name:
-            return None
-        return recorder.open(new_id(), place, "tool", name)
+    __slots__ = ("_price", "_recorder", "_step")
 
-    def finish(step: OpenStep | None, result: object) -> None:
-        if step is None:
-            return
-        charge = registry.charge(name, result)
-        recorder.close(
-            step,
+    def __init__(self, recorder: StepRecorder, step: OpenStep, price: ToolPrice) -> None:
+        self._recorder = recorder
+        self._step = step
+        self._price = price
+
+    def finish(self, result: object) -> None:
+        self._charge(result, "ok")
+
+    def stop(self) -> None:
+        self._charge(None, "cut")
+
+    def drop(self) -> None:
+        note = "its result was never asked for"
+        self._recorder.close(self._step, status="cut", owner=self._price.owner, note=note)
+
+    def fail(self, error: BaseException) -> None:
+        status: StepStatus = "error" if isinstance(error, Exception) else "cancelled"
+        self._recorder.close(self._step, status=status, error=error, owner=self._price.owner)
+
+    def _charge(self, result: object, status: StepStatus) -> None:
+        charge = charged(self._price, result)
+        self._recorder.close(
+            self._step,
+            status=status,
             cost_nanousd=charge.cost_nanousd,
             cost_basis=charge.basis,
             owner=charge.owner,
@@ -110,38 +129,89 @@ def _booked(
             note=charge.note,
         )
 
-    def fail(step: OpenStep | None, error: BaseException) -> None:
-        if step is not None:
-            status: StepStatus = "error" if isinstance(error, Exception) else "cancelled"
-            recorder.close(step, status=status, error=error, owner=registry.owner(name))
 
-    if inspect.iscoroutinefunction(function):
+class _Booked:
+    """Makes a function book each of its calls that is not already a LangChain tool's."""
+
+    def __init__(self, name: str, entry: ToolPrice, recorder: StepRecorder, registry: ToolRegistry) -> None:
+        self._name = name
+        self._entry = entry
+        self._price = registry.own(name, entry)
+        self._recorder = recorder
+        self._registry = registry
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, booking."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            def iterated(*args: Any, **kwargs: Any) -> Any:
+                inner = function(*args, **kwargs)
+                return inner if self._is_announced(_caller()) else begun_later(inner, self._open)
+
+            return iterated
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                if self._is_announced(_caller()):
+                    return await function(*args, **kwargs)
+                call = self._open()
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    call.fail(error)
+                    raise
+                return booked_at_its_end(result, call)
+
+            return awaited
 
         @functools.wraps(function)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
-            step = start()
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if self._is_announced(_caller()):
+                return function(*args, **kwargs)
+            call = self._open()
             try:
-                result = await function(*args, **kwargs)
+                result = function(*args, **kwargs)
             except BaseException as error:
-                fail(step, error)
+                call.fail(error)
                 raise
-            finish(step, result)
-            return result
+            return booked_at_its_end(result, call)
 
-        return awaited
+        return called
 
-    @functools.wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        step = start()
+    def _open(self) -> _Call:
+        step = self._recorder.open(new_id(), self._recorder.here(), "tool", self._name)
+        return _Call(self._recorder, step, self._price)
+
+    def _is_announced(self, caller: str) -> bool:
+        """Whether LangChain has announced this very call, as the tool that runs here."""
+        place = self._recorder.here()
+        around = place.task.open_steps.get(place.parent_step_id or "")
+        if around is None or around.kind != "tool":
+            return False
+        running = around.name.rpartition("/")[2]
+        return running == self._name or (caller in _LANGCHAIN_TOOLS and self._is_known_as(running))
+
+    def _is_known_as(self, name: str) -> bool:
+        """Whether a LangChain tool that calls the function itself may be booked at its price."""
         try:
-            result = function(*args, **kwargs)
-        except BaseException as error:
-            fail(step, error)
-            raise
-        finish(step, result)
-        return result
+            self._registry.register(name, self._entry)
+        except ValueError:  # that name has a price of its own: the function's is a row beside it
+            return False
+        return True
 
-    return called
+
+_LANGCHAIN_TOOLS = frozenset({"langchain_core.tools.structured", "langchain_core.tools.simple"})
+
+
+def _caller() -> str:
+    """The module that called the decorated function."""
+    here = inspect.currentframe()
+    wrapper = None if here is None else here.f_back
+    caller = None if wrapper is None else wrapper.f_back
+    return "" if caller is None else str(caller.f_globals.get("__name__", ""))
 
 
 def _exact(amount: Amount | None, name: str) -> Decimal | None:

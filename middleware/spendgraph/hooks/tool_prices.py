@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,6 +63,23 @@ class ToolPrice:
         """Whether it says anything about money."""
         return self.usd_per_call is not None or self.usd_per_unit is not None or self.price is not None
 
+    def is_like(self, other: ToolPrice) -> bool:
+        """Whether both say the same; two functions made by the same code do."""
+        mine, others = (getattr(price, "__code__", price) for price in (self.price, other.price))
+        return mine == others and replace(self, price=None) == replace(other, price=None)
+
+    def __str__(self) -> str:
+        function = None if self.price is None else getattr(self.price, "__qualname__", repr(self.price))
+        said = {
+            "owner": self.owner or None,
+            "usd_per_call": self.usd_per_call,
+            "usd_per_unit": self.usd_per_unit,
+            "unit": self.unit or None,
+            "price": function,
+        }
+        parts = [f"{name}={value}" for name, value in said.items() if value is not None]
+        return ", ".join(parts) or "no price"
+
 
 def dollars(amount: object, *, name: str) -> int:
     """Nano-USD of an amount of dollars, whole numbers included: `usd=5` is five dollars.
@@ -84,10 +101,15 @@ def amount_used(quantity: object, *, name: str) -> Decimal:
         ValueError: It is not a finite number of at least 0.
     """
     if not isinstance(quantity, bool) and isinstance(quantity, (int, float, Decimal)):
-        exact = Decimal(repr(quantity)) if isinstance(quantity, float) else Decimal(quantity)
+        exact = Decimal(repr(float(quantity))) if isinstance(quantity, float) else Decimal(quantity)
         if exact.is_finite() and exact >= 0 and math.isfinite(float(exact)):
             return exact
     raise ValueError(f"{name}: expected a quantity of at least 0, found {quantity!r}")
+
+
+def charged(price: ToolPrice, result: object) -> Charge:
+    """What a call that returned `result` costs, priced or not; never raises."""
+    return charge(price, result) if price.is_priced else Charge(owner=price.owner)
 
 
 def charge(price: ToolPrice, result: object) -> Charge:

@@ -15,9 +15,11 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spendgraph.hooks.tool_prices import Charge, ToolPrice, charge, per_unit
+from spendgraph.hooks.tool_prices import Charge, ToolPrice, charge, charged, per_unit
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from spendgraph.policy import Policy
 
 MCP_SERVER = "mcp_server"
@@ -52,7 +54,17 @@ class ToolRegistry:
         self._found: dict[str, ToolPrice] = {}
 
     def register(self, name: str, price: ToolPrice) -> None:
-        """Set what a tool costs in the code; the policy file overrides it."""
+        """Set what a tool costs in the code; the policy file overrides it.
+
+        Raises:
+            ValueError: Another price is registered for the name. LangChain tells tools apart by name alone.
+        """
+        known = self._decorated.setdefault(name, price)
+        if known is not price and not known.is_like(price):
+            raise ValueError(
+                f"meter.tool: {name!r} has another price or owner already: found {price}, expected {known}. "
+                "Give one of the two a name of its own with meter.tool(name=...)"
+            )
         self._decorated[name] = price
         self._found.clear()
 
@@ -87,27 +99,34 @@ class ToolRegistry:
             found = self._found[name] = self._lookup(name)
         return found
 
+    def own(self, name: str, price: ToolPrice) -> ToolPrice:
+        """Owner and price of a tool whose entry in the code is at hand; the policy file overrides that."""
+        return self._under_policy(name, price)
+
     def owner(self, name: str) -> str:
         """The team that publishes a tool, or an empty string."""
         return self.find(name).owner
 
     def charge(self, name: str, result: object) -> Charge:
         """What a call of a tool that returned `result` costs; never raises."""
-        price = self.find(name)
-        return charge(price, result) if price.is_priced else Charge(owner=price.owner)
+        return charged(self.find(name), result)
 
-    def charge_units(self, name: str, quantity: float) -> Charge:
+    def charge_units(self, name: str, quantity: Decimal | float) -> Charge:
         """What a known number of units costs: per unit where that is priced, else per call."""
         price = self.find(name)
         if not price.is_priced:
-            return Charge(owner=price.owner, quantity=quantity, unit=price.unit)
+            return Charge(owner=price.owner, quantity=float(quantity), unit=price.unit)
         if price.usd_per_unit is None:
-            return charge(price, None)._replace(quantity=quantity)
+            return charge(price, None)._replace(quantity=float(quantity))
         return per_unit(price, quantity)
 
     def _lookup(self, name: str) -> ToolPrice:
         bare = name.rpartition("/")[2]
         decorated = self._decorated.get(name) or self._decorated.get(bare) or _FREE
+        return self._under_policy(name, decorated)
+
+    def _under_policy(self, name: str, decorated: ToolPrice) -> ToolPrice:
+        bare = name.rpartition("/")[2]
         for candidate in dict.fromkeys((name, bare)):
             for glob, entry in self._globs:
                 if fnmatchcase(candidate, glob):

@@ -53,11 +53,12 @@ class WireStatus(NamedTuple):
 class _Expectation:
     """One run's claim on the next stream built in its context."""
 
-    __slots__ = ("batch_size", "message", "over", "run_key", "taken")
+    __slots__ = ("batch_size", "expecters", "message", "over", "run_key", "taken")
 
     def __init__(self, run_key: object, batch_size: int) -> None:
         self.run_key = run_key
         self.batch_size = batch_size
+        self.expecters = 1
         self.taken = False
         self.over = False
         self.message: dict[str, Any] | None = None
@@ -104,6 +105,8 @@ _pending: ContextVar[tuple[_Expectation, ...]] = ContextVar("spendgraph_wire", d
 def expect(run_key: object, *, batch_size: int = 1) -> None:
     """Let the next Anthropic stream built in this context report to a run.
 
+    Several meters may expect one run; each of them collects the same counts.
+
     Args:
         run_key: Identifies the run (hashable), and later fetches its counts.
         batch_size: What LangChain passes to `on_chat_model_start`: prompts in one `generate()` call, which are
@@ -111,6 +114,11 @@ def expect(run_key: object, *, batch_size: int = 1) -> None:
     """
     if _tap.state != "on" and not install():
         return
+    with _tap.lock:
+        known = _tap.waiting.get(run_key)
+        if known is not None:
+            known.expecters += 1
+            return
     mine = _Expectation(run_key, batch_size)
     before: tuple[_Expectation, ...] = ()
     if batch_size > 1:
@@ -125,17 +133,20 @@ def expect(run_key: object, *, batch_size: int = 1) -> None:
 
 
 def collect(run_key: object) -> dict[str, Any] | None:
-    """What the wire said for a run, once: a raw message without content, or `None`.
+    """What the wire said for a run, once for each `expect`: a raw message without content, or `None`.
 
     The mapping has the shape of Anthropic's own message (`id`, `model`, `usage`, `service_tier`,
     `stop_reason`), so `pricing.read_provider` reads it. `stop_reason` is `None` when the stream was cut before
     its last counts: the input is exact then, the output is not.
     """
     with _tap.lock:
-        mine = _tap.waiting.pop(run_key, None)
+        mine = _tap.waiting.get(run_key)
         if mine is None:
             return None
         mine.over = True
+        mine.expecters -= 1
+        if mine.expecters <= 0:
+            del _tap.waiting[run_key]
         return mine.message
 
 

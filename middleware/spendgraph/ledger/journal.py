@@ -2,8 +2,8 @@
 
 A SQLite transaction per step costs a dozen system calls in the caller's path. A journal costs one: what a step
 brings is a line appended to `<ledger>.journal-<pid>-<id>.jsonl` (mode 0600) before `book` returns, and the ledger
-thread commits what was booked some milliseconds later, many lines in one transaction. The file is emptied
-after each commit and removed when the ledger is closed.
+thread commits what was booked some milliseconds later, many lines in one transaction. What is committed is
+emptied out, and the files are removed when the ledger is closed.
 
 Its owner holds a lock on it for life. Who opens the ledger and gets that lock has found the journal of a dead
 process, and folds it in: a step is written once however often it is read, because its id is unique. A line
@@ -44,20 +44,43 @@ _STATEMENTS = {kind.__name__: statements for kind, statements in AGAIN.items()}
 _WIDTHS: dict[str, int] = {kind.__name__: len(kind._fields) for kind in get_args(Record)}
 
 
+class _Half:
+    """One of the two files."""
+
+    __slots__ = ("file", "lines", "path")
+
+    def __init__(self, place: Place) -> None:
+        self.lines = 0
+        while True:
+            self.path = f"{place.name}.journal-{os.getpid()}-{new_id()[:8]}.jsonl"
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self.file = os.open(self.path, flags, 0o600)
+            # Somebody who opens the ledger just now may have taken it for a dead process's, and removed it.
+            if _lock(self.file) and _is_at(self.file, self.path):
+                return
+            os.close(self.file)
+
+    def empty(self) -> None:
+        os.ftruncate(self.file, 0)
+        self.lines = 0
+
+
 class Journal:
-    """The journal of one writer; its file is made when something is first booked.
+    """The journal of one writer; its files are made when something is first booked.
+
+    It has two halves. Before a commit the writer turns to the other half, so that the first holds nothing but
+    what is being committed and can be emptied afterwards, however fast others go on booking.
 
     Args:
         place: Where the ledger is.
     """
 
-    __slots__ = ("_file", "_lines", "_path", "_place", "lock")
+    __slots__ = ("_active", "_place", "_resting", "lock")
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._file = -1
-        self._path = ""
-        self._lines = 0
+        self._active: _Half | None = None
+        self._resting: _Half | None = None
         # Reentrant: the collector may run a finalizer that books a step in the middle of another's.
         self.lock = threading.RLock()
 
@@ -67,7 +90,7 @@ class Journal:
         return fcntl is not None and not self._place.in_memory
 
     def append(self, group: tuple[Record, ...], queued: deque[tuple[Record, ...]]) -> None:
-        """Write a transaction down and queue it, so that the journal is not emptied before it is committed.
+        """Write a transaction down and queue it, as one act as far as `turn` can tell.
 
         Raises:
             OSError: The file cannot be written.
@@ -75,47 +98,45 @@ class Journal:
         """
         line = orjson.dumps([(type(record).__name__, tuple(record)) for record in group]) + b"\n"
         with self.lock:
-            if self._file < 0:
-                self._create()
-            written = os.write(self._file, line)
+            half = self._active
+            if half is None:
+                self._resting = _Half(self._place)
+                half = self._active = _Half(self._place)
+            written = os.write(half.file, line)
             if written != len(line):
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+                os.ftruncate(half.file, os.fstat(half.file).st_size - written)
                 raise OSError("the disk is full")
-            self._lines += 1
+            half.lines += 1
             queued.append(group)
 
-    def empty_after(self, queued: deque[tuple[Record, ...]]) -> None:
-        """Empty the file after a commit, unless something is queued again."""
-        if self._lines:
+    def turn(self) -> None:
+        """Turn to the other half, if all it holds is committed: what is queued now is in this one."""
+        if self._active is not None and self._active.lines:
             with self.lock:
-                if not queued:
-                    self._lines = 0
-                    os.ftruncate(self._file, 0)
+                if self._resting is not None and not self._resting.lines:
+                    self._active, self._resting = self._resting, self._active
+
+    def committed(self) -> None:
+        """All that was queued at the last `turn` is in the ledger."""
+        half = self._resting
+        if half is not None and half.lines:
+            half.empty()
 
     def remove(self) -> None:
-        """Remove the file; booking again makes another."""
+        """Remove the files; booking again makes others."""
         with self.lock:
-            if self._file >= 0:
-                with contextlib.suppress(OSError):
-                    os.unlink(self._path)  # noqa: PTH108 - pathlib may be gone at the interpreter's end
-                self.forget()
+            for half in (self._active, self._resting):
+                if half is not None:
+                    with contextlib.suppress(OSError):
+                        os.unlink(half.path)  # noqa: PTH108 - pathlib may be gone at the interpreter's end
+            self.forget()
 
     def forget(self) -> None:
-        """Give up the file without removing it: it is the parent process's, or holds what cannot be written."""
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = -1
-        self._lines = 0
-
-    def _create(self) -> None:
-        while True:
-            path = f"{self._place.name}.journal-{os.getpid()}-{new_id()[:8]}.jsonl"
-            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            # Somebody who opens the ledger just now may have taken it for a dead process's, and removed it.
-            if _lock(file) and _is_at(file, path):
-                self._file, self._path = file, path
-                return
-            os.close(file)
+        """Give up the files without removing them: they are the parent process's."""
+        for half in (self._active, self._resting):
+            if half is not None:
+                os.close(half.file)
+        self._active = self._resting = None
 
 
 def orphans(place: Place) -> list[Path]:

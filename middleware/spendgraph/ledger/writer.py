@@ -332,6 +332,7 @@ class Writer:
             return None
         groups: list[Group] = []
         self.writing = True
+        self.journal.turn()
         with contextlib.suppress(IndexError):
             while True:
                 groups.append(queued.popleft())
@@ -354,7 +355,7 @@ class Writer:
             self.writing = False
         self.failure = None
         self.lagging = False
-        self.journal.empty_after(queued)
+        self.journal.committed()
         return None
 
     def _write_each(self, groups: list[Group]) -> None:

@@ -171,8 +171,9 @@ def _prefixed(details: Mapping[str, Any], part: str, other: str) -> tuple[int, i
     generic = count(details.get("cache_creation"))
     tier = ""
     for key, value in details.items():
-        if key in _PLAIN or key == "cache_creation" or not isinstance(key, str):
+        if key in _PLAIN or key == "cache_creation":
             continue
+        key = text(key)
         tier = tier or _tier_of(key)
         if key.endswith("_" + part):
             extra += count(value)
