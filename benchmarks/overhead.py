@@ -23,23 +23,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from instant import CONTEXT, InstantModel
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langgraph.graph import END, START, StateGraph
-from models import InstantModel
 from typing_extensions import TypedDict
 
-from spendgraph import CostContext, Meter
+from spendgraph import Meter
 
 STEPS = 10
 BARE = "no handler"
 USAGE = "usage handler"
-CONTEXT = CostContext(
-    feature="inbox-triage",
-    team="support",
-    tenant="acme",
-    workload_class="interactive",
-    environment="production",
-)
 
 
 class State(TypedDict):

@@ -25,6 +25,7 @@ from spendgraph.ids import new_id
 from spendgraph.money import usd
 
 if TYPE_CHECKING:
+    from spendgraph.hooks.places import Place
     from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
@@ -147,7 +148,9 @@ class _Booked:
             @functools.wraps(function)
             def iterated(*args: Any, **kwargs: Any) -> Any:
                 inner = function(*args, **kwargs)
-                return inner if self._is_announced(_caller()) else begun_later(inner, self._open)
+                if self._is_announced(self._recorder.here(), _caller()):
+                    return inner
+                return begun_later(inner, lambda: self._open(self._recorder.here()))
 
             return iterated
 
@@ -155,9 +158,10 @@ class _Booked:
 
             @functools.wraps(function)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
-                if self._is_announced(_caller()):
+                place = self._recorder.here()
+                if self._is_announced(place, _caller()):
                     return await function(*args, **kwargs)
-                call = self._open()
+                call = self._open(place)
                 try:
                     result = await function(*args, **kwargs)
                 except BaseException as error:
@@ -169,9 +173,10 @@ class _Booked:
 
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
-            if self._is_announced(_caller()):
+            place = self._recorder.here()
+            if self._is_announced(place, _caller()):
                 return function(*args, **kwargs)
-            call = self._open()
+            call = self._open(place)
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
@@ -181,13 +186,12 @@ class _Booked:
 
         return called
 
-    def _open(self) -> _Call:
-        step = self._recorder.open(new_id(), self._recorder.here(), "tool", self._name)
+    def _open(self, place: Place) -> _Call:
+        step = self._recorder.open(new_id(), place, "tool", self._name)
         return _Call(self._recorder, step, self._price)
 
-    def _is_announced(self, caller: str) -> bool:
+    def _is_announced(self, place: Place, caller: str) -> bool:
         """Whether LangChain has announced this very call, as the tool that runs here."""
-        place = self._recorder.here()
         around = place.task.open_steps.get(place.parent_step_id or "")
         if around is None or around.kind != "tool":
             return False

@@ -8,6 +8,16 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from spendgraph import CostContext
+
+CONTEXT = CostContext(
+    feature="inbox-triage",
+    team="support",
+    tenant="acme",
+    workload_class="interactive",
+    environment="production",
+)
+
 USAGE = {
     "input_tokens": 2_006,
     "output_tokens": 300,
