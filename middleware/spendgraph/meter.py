@@ -20,6 +20,7 @@ from spendgraph.hooks.attribution import Resolver
 from spendgraph.hooks.dispatcher import DISPATCHER
 from spendgraph.hooks.handler import SpendCallbackHandler
 from spendgraph.hooks.listener import Listener
+from spendgraph.hooks.provider_metadata import provider_metadata
 from spendgraph.hooks.raw import RawCalls
 from spendgraph.hooks.raw_step import RawStep
 from spendgraph.hooks.recorder import StepRecorder
@@ -235,6 +236,40 @@ class Meter:
             raise LedgerError(f"outcome() was told of the task {task_id!r}, which the ledger does not have")
         value = None if value_usd is None else dollars(value_usd, name="value_usd")
         self.ledger.post(TaskOutcome(task_id, "success" if success else "failure", value))
+
+    # Other processes
+
+    def current_context(self) -> CostContext:
+        """The context of this point of the program, with its task's id; empty where nobody pays.
+
+        Its `baggage()` is the header for a request to another process, its `to_mapping()` fits a message.
+        """
+        place = self.attribution.here()
+        if place.task.is_lone:
+            return place.context
+        return place.context.replace(task_id=place.task.task_id)
+
+    def context_from_baggage(self, header: str) -> CostContext | None:
+        """The context that an inbound W3C `baggage` header gives, of the tags that the policy trusts.
+
+        Args:
+            header: The header's value.
+
+        Returns:
+            `None` when it holds no tag of `attribution.trust_baggage`, which trusts none unless told to.
+        """
+        return CostContext.from_baggage(header, self.policy.attribution.trust_baggage)
+
+    def provider_metadata(self, provider: str) -> dict[str, Any]:
+        """Arguments that send the current tags along where the provider takes metadata, users as pseudonyms.
+
+        For `model.bind(**meter.provider_metadata("openai"))` or a raw SDK call, so that the provider's own
+        usage export can be joined with the ledger. Nothing is sent unless you ask for it.
+
+        Args:
+            provider: `openai` or `anthropic`.
+        """
+        return provider_metadata(self.current_context(), provider, self.ledger.secret)
 
     # Ending
 

@@ -244,3 +244,23 @@ def test_config_merges_without_changing_what_it_was_given(scripted: Meter) -> No
     assert twice["callbacks"] == [mine, scripted.handler]
     assert once["configurable"] == {"x": 2, "thread_id": "42"}
     assert once["metadata"] == {"a": 1, **ACME.metadata()}
+
+
+def test_a_context_travels_to_another_process_in_a_header(tmp_path: Path) -> None:
+    """The current context, its task included, goes out as baggage; in come only the tags the policy trusts."""
+    policy = scripted_policy("attribution: {trust_baggage: [tenant, task_id]}\n")
+    with Meter(tmp_path / "l.db", policy=policy) as meter:
+        with meter.task(ACME) as task:
+            header = meter.current_context().baggage()
+        assert meter.context_from_baggage(header) == CostContext(tenant="acme", task_id=task.task_id)
+        assert meter.current_context() == CostContext()
+    with Meter(tmp_path / "l.db", policy=scripted_policy()) as meter:
+        assert meter.context_from_baggage(header) is None
+
+
+def test_tags_can_be_sent_along_to_a_provider_with_the_user_as_a_pseudonym(scripted: Meter) -> None:
+    """OpenAI's metadata carries the tags; the person is nobody's business."""
+    with scripted.task(ACME.replace(user="jane@example.com")):
+        sent = scripted.provider_metadata("openai")
+    assert sent["metadata"]["spend_tenant"] == "acme"
+    assert "jane" not in str(sent)
