@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 from instant import CONTEXT, InstantModel
-
 from spendgraph import Meter
 
 TASKS = 50

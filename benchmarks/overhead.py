@@ -8,6 +8,8 @@ by ten. The usage handler writes nothing; spendgraph has every step in its journ
 and commits it to the ledger in the same run. Machines are noisy: read the ratio, not the microseconds.
 """
 
+# LangGraph's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 from __future__ import annotations
 
 import argparse
@@ -23,11 +25,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from instant import CONTEXT, InstantModel
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
+from instant import CONTEXT, InstantModel
 from spendgraph import Meter
 
 STEPS = 10

@@ -39,7 +39,7 @@ class ScriptedModel(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     sent: Counter[str] = Field(default_factory=Counter)
-    failures: list[BaseException] = Field(default_factory=list)
+    failures: list[BaseException] = Field(default_factory=list[BaseException])
     """Raised, one a request, before it answers at all."""
     seconds: float = 0.0
     """How long an asynchronous answer takes."""
@@ -67,7 +67,7 @@ class ScriptedModel(BaseChatModel):
         if self.failures:
             raise self.failures.pop(0)
         metadata = {"model_name": "scripted", "id": f"r{self.requests}"}
-        return AIMessage("ok", usage_metadata=USAGE, response_metadata=metadata)  # type: ignore[arg-type]
+        return AIMessage("ok", usage_metadata=USAGE, response_metadata=metadata)
 
     def _generate(
         self,

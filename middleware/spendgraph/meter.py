@@ -232,8 +232,8 @@ class Meter:
                 )
             self.recorder.announce(task)
             task_id = task.task_id
-        elif self.ledger.task(task_id) is None:
-            raise LedgerError(f"outcome() was told of the task {task_id!r}, which the ledger does not have")
+        else:
+            self.ledger.task(task_id)  # raises where the ledger has no such task
         value = None if value_usd is None else dollars(value_usd, name="value_usd")
         self.ledger.post(TaskOutcome(task_id, "success" if success else "failure", value))
 

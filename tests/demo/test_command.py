@@ -70,6 +70,7 @@ def test_the_report_names_the_model_the_totals_the_ledger_and_the_way_on(tmp_pat
     code, out, err = run_demo("--scripted", "--ledger", str(ledger))
     assert code == 0
     assert "scripted models write the text, no language model: asked for with --scripted" in err
+    assert "spendgraph: 10 of 10 tasks, " in err
     assert "10 tasks, 77 steps, $0.0369106" in out
     assert "1 of 77 steps" in out
     assert "One task, step by step: contract-review-acme-" in out
@@ -146,7 +147,7 @@ def test_ctrl_c_ends_the_demo_and_its_server(tmp_path: Path) -> None:
         listed = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
         pairs = [line.split() for line in listed.splitlines()[1:]]
         (server,) = [int(pid) for pid, parent in pairs if parent == str(child.pid)]
-        time.sleep(3)
+        time.sleep(1)
         child.send_signal(signal.SIGINT)
         rest = child.stderr.read()
         assert child.wait(timeout=60) == 130

@@ -11,10 +11,11 @@ import pytest
 
 from spendgraph import Meter
 from spendgraph.ledger import TaskTree
-from spendgraph_demo.books import Books, read_books
+from spendgraph_demo.books import SHOWN, Books, read_books
+from spendgraph_demo.cases import CASES, choose_cases
 from spendgraph_demo.command import POLICY
 from spendgraph_demo.models import scripted_models
-from spendgraph_demo.scenario import TASKS, Run, play
+from spendgraph_demo.scenario import Run, play
 
 
 @dataclass
@@ -145,10 +146,22 @@ def test_the_ledger_is_sound(played: Played) -> None:
 
 def test_whoever_watches_hears_of_every_task_and_sees_the_streamed_text(played: Played) -> None:
     """Ten tasks end; what interactive tasks write is shown as it comes."""
-    assert played.listener.done == TASKS == 10
+    assert played.listener.done == 10
     assert played.listener.titles[0] == "inbox-triage · acme"
     assert played.listener.titles[-1] == "a call without tags"
     assert "The old key works for one more hour." in played.listener.text
+
+
+def test_a_slow_machine_runs_fewer_cases_and_still_shows_every_feature_and_tenant() -> None:
+    """From 2.5 seconds for a short answer on, three cases tell the story, the one whose steps are shown among them."""
+    assert choose_cases(0.0) == choose_cases(2.5) == CASES
+    fewer = choose_cases(2.6)
+    assert [case.shelf for case in fewer] == [
+        "inbox-triage/globex",
+        "contract-review/acme",
+        "weekly-digest/initech",
+    ]
+    assert SHOWN in {case.shelf for case in fewer}
 
 
 def test_a_second_run_on_the_same_ledger_counts_for_itself(tmp_path: Path) -> None:

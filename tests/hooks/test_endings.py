@@ -1,5 +1,8 @@
 """How steps and tasks end: paused, failed, cancelled, cut, timed out, late, never."""
 
+# LangGraph's and LangChain's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportArgumentType=false
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,8 @@
 """What outlives what: blocks shared by threads, generators, background work, several meters, reused ids."""
 
+# LangGraph's and LangChain's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportArgumentType=false
 from __future__ import annotations
 
 import asyncio
@@ -45,6 +48,11 @@ def rows(meter: Meter) -> list[dict[str, Any]]:
 def tenants(meter: Meter) -> list[str]:
     """Who paid, in order of booking."""
     return [row["tenant"] for row in rows(meter)]
+
+
+def chain_of(function: Any) -> Any:
+    """A chain of one function."""
+    return RunnableLambda(function)
 
 
 def graph_of(node: Any, checkpointer: Any = None) -> Any:
@@ -196,7 +204,7 @@ def test_a_lone_call_that_times_out_is_booked_at_once_and_forgotten(scripted: Me
 def test_ended_runs_are_forgotten_with_their_prompts(scripted: Meter) -> None:
     """A prompt lives no longer than its call, a run no longer than somebody can name it."""
     for _ in range(5):
-        RunnableLambda(lambda _: ScriptedModel().invoke("x" * 1000)).invoke(1, scripted.config(A))
+        chain_of(lambda _: ScriptedModel().invoke("x" * 1000)).invoke(1, scripted.config(A))
     gc.collect()
     assert len(scripted.attribution.runs) == 0
 
@@ -205,9 +213,9 @@ def test_background_work_is_seen_however_many_runs_end_before_it(scripted: Meter
     """A call started with `callbacks=[]` long after its root has ended is still its tenant's."""
     model = ScriptedModel()
     copied: list[contextvars.Context] = []
-    chain = RunnableLambda(lambda _: copied.append(contextvars.copy_context()))
+    chain = chain_of(lambda _: copied.append(contextvars.copy_context()))
     chain.invoke(1, scripted.config(A))
-    noop = RunnableLambda(lambda x: x)
+    noop = chain_of(lambda x: x)
     for _ in range(5000):
         noop.invoke(1, scripted.config(B))
     copied[0].run(model.invoke, "hi", {"callbacks": []})
@@ -218,7 +226,7 @@ def test_a_run_id_given_twice_is_two_calls_of_two_payers(scripted: Meter) -> Non
     """Callers may give the same id to several runs; each is booked for whoever pays for it."""
     run_id = uuid.UUID(int=7)
     model = ScriptedModel()
-    chain = RunnableLambda(lambda _: model.invoke("hi"))
+    chain = chain_of(lambda _: model.invoke("hi"))
     for context in (A, B):
         config: Any = {**scripted.config(context), "run_id": run_id}
         model.invoke("hi", config)

@@ -1,5 +1,8 @@
 """Who a run belongs to: the order of the lookup, and what nothing below a root can change."""
 
+# LangGraph's and LangChain's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportArgumentType=false
 from __future__ import annotations
 
 import json
@@ -40,6 +43,11 @@ def decisions(path: Path) -> list[tuple[str, str, str]]:
 
     with sqlite3.connect(path) as connection:
         return connection.execute("SELECT kind, outcome, reason FROM decisions ORDER BY rowid").fetchall()
+
+
+def chain_of(function: Any) -> Any:
+    """A chain of one function."""
+    return RunnableLambda(function)
 
 
 def graph_of(node: Any, **options: Any) -> Any:
@@ -119,7 +127,7 @@ def test_a_nested_task_inherits_what_it_does_not_set_and_is_a_child(scripted: Me
         model.invoke("before")
         with scripted.task(tenant="umbrella"):
             model.invoke("inside")
-            RunnableLambda(lambda _: model.invoke("deeper")).invoke(1)
+            chain_of(lambda _: model.invoke("deeper")).invoke(1)
         model.invoke("after")
         return state
 
@@ -205,7 +213,7 @@ def test_hashed_users_reach_neither_ledger_nor_metadata(tmp_path: Path) -> None:
     """With `users: hashed` the ledger and the config's metadata carry the same pseudonym."""
     policy = scripted_policy("attribution: {users: hashed}\n")
     with Meter(tmp_path / "l.db", policy=policy) as meter:
-        config = meter.config(ACME.replace(user="jane@example.com"))
+        config: Any = meter.config(ACME.replace(user="jane@example.com"))
         ScriptedModel().invoke("hi", config)
         (row,) = rows(meter)
         assert row["user"].startswith("u_")
@@ -237,8 +245,8 @@ def test_config_merges_without_changing_what_it_was_given(scripted: Meter) -> No
 
     mine = BaseCallbackHandler()
     given: Any = {"callbacks": [mine], "metadata": {"a": 1}, "configurable": {"x": 2}, "tags": ["t"]}
-    once = scripted.config(ACME, given, thread_id="42")
-    twice = scripted.config(ACME, once)
+    once: Any = scripted.config(ACME, given, thread_id="42")
+    twice: Any = scripted.config(ACME, once)
     assert given == {"callbacks": [mine], "metadata": {"a": 1}, "configurable": {"x": 2}, "tags": ["t"]}
     assert once["callbacks"] == [mine, scripted.handler]
     assert twice["callbacks"] == [mine, scripted.handler]

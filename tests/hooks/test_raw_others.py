@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -16,6 +17,7 @@ from google import genai
 from openai import AzureOpenAI, OpenAI
 
 from hooks.conftest import Desk
+from spendgraph.clock import from_us
 from spendgraph.context import CostContext
 from spendgraph.hooks.raw_requests import describe
 from spendgraph.pricing import Usage
@@ -228,12 +230,39 @@ def test_other_costs_are_recorded_under_the_task(desk: Desk) -> None:
     assert (rows[1]["unit"], rows[1]["owner_team"], rows[2]["owner_team"]) == ("minute", "operations", "data")
 
 
+@pytest.mark.parametrize("quantity", [3, 3.0, Decimal(3), Decimal("3.00")], ids=repr)
+def test_a_quantity_is_any_number(desk: Desk, quantity: Decimal | float) -> None:
+    """Priced exactly, by the policy's price of a unit."""
+    desk.meter.record("human_review", quantity=quantity)
+    with desk.meter.step("human_review") as step:
+        step.cost(quantity=quantity)
+    assert [(row["cost_nanousd"], row["quantity"]) for row in desk.rows()] == [(1_500_000_000, 3.0)] * 2
+
+
+def test_machines_clocks_may_differ_by_seconds(desk: Desk) -> None:
+    """Another machine's *now* is not the future."""
+    ahead = from_us(desk.meter.recorder.clock() + 3_000_000)
+    desk.meter.record("gpu", usd=5, ended=ahead)
+    assert desk.row()["cost_nanousd"] == 5_000_000_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({}, "expected usd="),
         ({"usd": "-1"}, "at least 0"),
         ({"usd": "1", "quantity": -1}, "quantity"),
+        ({"usd": "1", "quantity": Decimal("NaN")}, "expected a quantity of at least 0, found Decimal"),
+        ({"usd": "1", "quantity": Decimal("1e999999")}, "expected a quantity"),
+        ({"usd": "1", "quantity": "3"}, "expected a quantity of at least 0, found '3'"),
+        ({"usd": "1", "quantity": True}, "expected a quantity"),
+        ({"name": "human_review", "quantity": 10**12}, "more than a ledger can hold"),
+        ({"usd": "1e999999"}, "expected dollars"),
+        ({"usd": []}, "expected dollars"),
+        ({"usd": "1", "unit": 5}, "unit: expected a string, found 5"),
+        ({"usd": "1", "ended": "today"}, "ended: expected a datetime with a time zone, found 'today'"),
+        ({"usd": "1", "ended": datetime(2199, 1, 5, tzinfo=UTC)}, "is in the future"),
+        ({"usd": "1", "started": datetime(2199, 1, 5, tzinfo=UTC)}, "is in the future"),
         ({"usd": "1", "started": datetime(2026, 1, 5)}, "time zone"),  # noqa: DTZ001 - that is the point
         (
             {
@@ -244,7 +273,24 @@ def test_other_costs_are_recorded_under_the_task(desk: Desk) -> None:
             "before it started",
         ),
     ],
-    ids=["no price", "negative", "quantity", "naive", "backwards"],
+    ids=[
+        "no price",
+        "negative",
+        "quantity",
+        "nan",
+        "endless",
+        "text",
+        "bool",
+        "too much",
+        "dollars",
+        "no dollars",
+        "unit",
+        "no moment",
+        "ended later",
+        "started later",
+        "naive",
+        "backwards",
+    ],
 )
 def test_a_cost_that_makes_no_sense_is_refused(desk: Desk, arguments: dict[str, Any], message: str) -> None:
     """Nothing is written."""

@@ -163,6 +163,41 @@ def test_a_raw_response_of_a_stream_is_metered_when_parsed(desk: Desk) -> None:
     assert desk.row()["cost_nanousd"] == desk.invoice.total
 
 
+def test_a_stream_outlives_the_raw_response_it_was_parsed_from(desk: Desk) -> None:
+    """The chained call drops the response before the stream is read."""
+    stream = desk.meter.call(
+        desk.anthropic().messages.with_raw_response.create, messages=said(), stream=True, **CLAUDE
+    ).parse()
+    gc.collect()
+    assert sum(1 for _ in stream) > 4
+    assert (desk.row()["status"], desk.row()["cost_basis"]) == ("ok", "reported")
+    assert desk.row()["cost_nanousd"] == desk.invoice.total
+
+
+def test_a_raw_response_parsed_twice_is_one_stream(desk: Desk) -> None:
+    """As the SDK's own `parse()` is; dropped unread, it is cut."""
+    raw = desk.meter.call(
+        desk.anthropic().messages.with_raw_response.create, messages=said(), stream=True, **CLAUDE
+    )
+    stream = raw.parse()
+    assert raw.parse() is stream
+    del stream, raw
+    gc.collect()
+    row = desk.row()
+    assert (row["status"], row["cost_basis"]) == ("cut", "upper_bound")
+
+
+def test_a_parsed_streaming_body_left_early_is_cut(desk: Desk) -> None:
+    """What was received is booked, not an answer nobody saw."""
+    client = desk.anthropic()
+    with desk.meter.call(
+        client.messages.with_streaming_response.create, messages=said(input=900), stream=True, **CLAUDE
+    ) as response:
+        _read_one_text(response.parse())
+    row = desk.row()
+    assert (row["status"], row["input_tokens"]) == ("cut", 900)
+
+
 @pytest.mark.asyncio
 async def test_asynchronous_streams_equal_the_invoice(desk: Desk) -> None:
     """A plain stream, a helper and a raw response."""

@@ -1,5 +1,8 @@
 """A refused call is never sent, whatever wraps it, and says what is missing."""
 
+# LangGraph's and LangChain's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportArgumentType=false
 from __future__ import annotations
 
 import asyncio
@@ -128,7 +131,8 @@ def _tool_node(meter: Meter) -> Any:
 
 def _agent(meter: Meter) -> Any:
     middleware = [ModelRetryMiddleware(initial_delay=0.0), ToolRetryMiddleware(initial_delay=0.0)]
-    return create_agent(SHARED, [ask_model], middleware=middleware).invoke({"messages": ["hi"]})
+    agent: Any = create_agent(SHARED, [ask_model], middleware=middleware)
+    return agent.invoke({"messages": ["hi"]})
 
 
 @pytest.mark.parametrize("wrapped", [_retry, _retry_policy, _tool_node, _agent])
@@ -153,8 +157,9 @@ def test_a_fallback_is_refused_too(strict: Meter) -> None:
 
 def test_a_refused_task_is_a_refused_task_with_a_decision(strict: Meter, tmp_path: Path) -> None:
     """The decision is a row with its reason; the task's status says refused."""
+    chain: Any = RunnableLambda(lambda _: ScriptedModel().invoke("hi"))
     with pytest.raises(Refusal):
-        RunnableLambda(lambda _: ScriptedModel().invoke("hi")).invoke(1)
+        chain.invoke(1)
     strict.flush()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         assert connection.execute("SELECT kind, outcome FROM decisions").fetchall() == [

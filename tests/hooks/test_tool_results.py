@@ -22,7 +22,9 @@ def pages(result: Any) -> str:
     return str(result["pages"])
 
 
-def counting(desk: Desk, *, is_plain: bool, **price: Any) -> Callable[[int], Generator[int, int, dict[str, int]]]:
+def counting(
+    desk: Desk, *, is_plain: bool, **price: Any
+) -> Callable[[int], Generator[int, int, dict[str, int]]]:
     """A generator function, decorated; or a plain one that returns its generator."""
 
     def scan(count: int) -> Generator[int, int, dict[str, int]]:
@@ -212,13 +214,24 @@ def test_one_name_has_one_price(desk: Desk) -> None:
 
     made("0.1")
     made("0.10")()
-    with pytest.raises(ValueError, match=r"'search' has another price or owner already: found owner=maps, usd"):
+    with pytest.raises(
+        ValueError, match=r"'search' has another price or owner already: found owner=maps, usd"
+    ):
         made("0.2")
     assert desk.row()["cost_nanousd"] == TEN_CENTS
     for name in ("computed", "computed"):
-        desk.meter.tool(name=name, price=lambda result: result)(len)
+        desk.meter.tool(name=name, price=factory())(len)
     with pytest.raises(ValueError, match=r"price=pages"):
         desk.meter.tool(name="computed", price=pages)(len)
+
+
+def factory() -> Callable[[Any], object]:
+    """A price function, made anew each time."""
+
+    def price(result: Any) -> object:
+        return result
+
+    return price
 
 
 def named(desk: Desk, *, is_async: bool) -> BaseTool:

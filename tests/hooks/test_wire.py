@@ -165,6 +165,30 @@ def test_a_plain_answer_leaves_no_claim_behind(desk: Desk, model: ChatAnthropic,
     assert not hasattr(stream, "_spendgraph_expectation")
 
 
+def test_each_meter_that_expects_a_run_collects_the_same(desk: Desk) -> None:
+    """Two handlers on one run, and no more answers than questions."""
+    handlers = [Expecting(), Expecting()]
+    model = ChatAnthropic(
+        model_name="claude-sonnet-4-6",
+        api_key=desk.key,
+        base_url=desk.provider.url,
+        callbacks=[*handlers],
+        streaming=True,
+        timeout=30,
+        stop=None,
+    )
+    prompts = [ask(input=5_000 + i, write_1h=900) for i in range(3)]
+    model.generate([[HumanMessage(prompt)] for prompt in prompts])
+    for handler in handlers:
+        assert [handler.input_of(prompt) for prompt in prompts] == [4_100, 4_101, 4_102]
+    assert wire.status().waiting == 0
+    wire.expect("run")
+    wire.expect("run")
+    assert wire.status().waiting == 1
+    assert [wire.collect("run") for _ in range(3)] == [None, None, None]
+    assert wire.status().waiting == 0
+
+
 def test_a_stream_cut_early_says_its_input_and_no_stop_reason(
     model: ChatAnthropic, handler: Expecting
 ) -> None:

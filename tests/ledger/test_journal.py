@@ -141,10 +141,10 @@ def test_a_step_booked_while_another_is_being_written_waits_its_turn(path: Path)
 
     class Dropped:
         def __init__(self, ledger: Ledger, step_id: str) -> None:
-            self.act = lambda: ledger.post(step(step_id))
+            self.ledger, self.step_id = ledger, step_id
 
         def __del__(self) -> None:
-            self.act()
+            self.ledger.post(step(self.step_id))
 
     with Ledger.open(path) as ledger:
         ledger.post(ACME, task())

@@ -107,7 +107,5 @@ def test_usage_of_a_prompts_own_is_kept() -> None:
     batches = CompletionBatches()
     own = Generation(text="one", generation_info={"usage_metadata": {"input_tokens": 3, "output_tokens": 1}})
     parameters: dict[str, Any] = {}
-    usages = [
-        batches.read(LLMResult(generations=[[own]], llm_output={}), parameters).usage for _ in range(2)
-    ]
+    usages = [batches.read(LLMResult(generations=[[own]], llm_output={}), parameters).usage for _ in range(2)]
     assert usages == [Usage(input_tokens=3, output_tokens=1), Usage(input_tokens=3, output_tokens=1)]

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import spendgraph
-from spendgraph.hooks.recorder import TOKEN_KINDS, StepRecorder
+from spendgraph.hooks.recorder import StepRecorder
+from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.steps import OpenStep
 
 # Vertex AI and Bedrock name the model in the path, which says enough without the host.

@@ -5,6 +5,8 @@ context variable has this dispatcher as its default: runs started with `callback
 or in raw threads carry it too. While no meter is attached anywhere it ignores every event.
 """
 
+# Plain attributes stand in for the base class's properties, which pyright takes for an error.
+# pyright: reportIncompatibleMethodOverride=false, reportAssignmentType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import logging

@@ -1,5 +1,7 @@
 """`SpendCallbackHandler`: the plain LangChain way to attach a meter to one run."""
 
+# Plain attributes stand in for the base class's properties, which pyright takes for an error.
+# pyright: reportIncompatibleMethodOverride=false, reportAssignmentType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -14,7 +14,7 @@ import sys
 
 def inline_here() -> bool:
     """Whether a handler of ours is inline for whoever asks its `run_inline` property, whose body this is."""
-    frame = sys._getframe(2)  # noqa: SLF001 - the only way to see who asks
+    frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the only way to see who asks
     if frame.f_code.co_name == "<listcomp>" and frame.f_back is not None:
         frame = frame.f_back  # before Python 3.12 a comprehension has a frame of its own
     if frame.f_code.co_name != "on_llm_start":

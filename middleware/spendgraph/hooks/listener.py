@@ -18,10 +18,10 @@ from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
 from spendgraph.pricing import (
+    CompletionBatches,
     Reported,
     Usage,
     estimate_tokens,
-    read_langchain,
     read_langchain_error,
     read_provider,
 )
@@ -63,6 +63,7 @@ class Listener:
         self.closed = False
         self._runs = self.attribution.runs
         self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
+        self._batches = CompletionBatches()
 
     # Is it ours, and new?
 
@@ -189,7 +190,7 @@ class Listener:
             return
         provider = run.step.provider
         try:
-            reported, note = read_langchain(response, provider=provider), ""
+            reported, note = self._batches.read(response, run.step.parameters, provider=provider), ""
             if provider == "anthropic" and not reported.cache_hit:
                 reported = _with_wire(run_id, reported)
         except Exception:

@@ -118,7 +118,8 @@ class RawBooking:
         else:
             # Counts that came before the end are true of the input; the output they missed is estimated.
             basis = None if reported.usage is None else "estimated"
-            self._close(reported, "cut", error, note=_CUT_NOTE, basis=basis)
+            note = "; ".join(filter(None, (_CUT_NOTE, self._unreadable)))
+            self._close(reported, "cut", error, note=note, basis=basis)
 
     def _heard(self) -> tuple[Reported, CostBasis | None]:
         """What the stream has said so far; an estimate if some of it could not be read."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
+from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.tool_prices import amount_used, dollars
 from spendgraph.ids import new_id
 from spendgraph.pricing import Reported, Usage
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger.records import StepKind
-
-_TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
 
 
 class RawStep:
@@ -138,7 +137,7 @@ class RawStep:
         assert step is not None
         status = "ok" if error is None else status_of(error)
         told = self._reported is not None or self._cost_nanousd is not None
-        if self._kind in _TOKEN_KINDS:
+        if self._kind in TOKEN_KINDS:
             reported, note = self._reported, self._note
             if not told and error is not None and outcome_of(error) == "free":
                 reported = Reported(usage=Usage())

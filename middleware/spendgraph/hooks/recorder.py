@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spendgraph.context import missing_tags
 from spendgraph.errors import LedgerError, LedgerUnavailable
+from spendgraph.hooks.admission import Admission
 from spendgraph.hooks.corrections import correction_of
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
-from spendgraph.hooks.rows import Ending, StepRows
+from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
 from spendgraph.ids import new_id
 from spendgraph.ledger.records import (
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
 _MOST_KEPT = 10_000
 _UNHEARD = "the end of the call was never heard"
 
@@ -69,10 +68,8 @@ class StepRecorder:
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
         self._known: set[str] = set()
-        self._missing: dict[str, tuple[str, str]] = {}
         self._rows = StepRows(policy, prices)
-        self._blocks_missing = policy.attribution.on_missing == "block"
-        self._blocks_unpriced = policy.prices.unpriced == "block"
+        self._admission = Admission(policy, prices, self.decide)
 
     # Opening
 
@@ -98,14 +95,8 @@ class StepRecorder:
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
         """
         self.ledger.ready()
-        if place.missing is None:
-            place.missing = self._check_tags(place)
-        if place.missing and self._blocks_missing:
-            self._refuse_context(step_id, place, kind, name)
         started_us = self.clock()
-        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and model
-        if must_be_priced and self.prices.price(provider, model, started_us) is None:
-            self._refuse_unpriced(step_id, place, provider, model)
+        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
         task = place.task
         is_replay = False
         if task.replays_left:
@@ -262,52 +253,6 @@ class StepRecorder:
                 detail=json.dumps(detail, sort_keys=True, default=str),
                 decided_us=self.ledger.end_time(0),
             ),
-        )
-
-    # Refusing
-
-    def _check_tags(self, place: Place) -> str:
-        context = place.context
-        known = self._missing.get(context.context_id)
-        if known is None:
-            violations = missing_tags(context, self.policy.attribution)
-            known = (",".join(v.tag for v in violations), " ".join(v.message for v in violations))
-            if len(self._missing) > _MOST_KEPT:
-                self._missing.clear()
-            self._missing[context.context_id] = known
-        return known[0]
-
-    def _refuse_context(self, step_id: str, place: Place, kind: str, name: str) -> None:
-        from spendgraph.hooks.refusals import ContextMissing
-
-        missing, messages = self._missing[place.context.context_id]
-        tags = tuple(missing.split(","))
-        self.decide(
-            place,
-            "attribution",
-            "refused",
-            messages,
-            step_id=step_id,
-            step_kind=kind,
-            name=name,
-            missing=tags,
-        )
-        raise ContextMissing(
-            f"{kind} step {name!r} was not started: {messages} {place.problem}".rstrip(),
-            missing=tags,
-            hint="Give the run its tags with meter.config(CostContext(...)) or `with meter.task(...)`.",
-        )
-
-    def _refuse_unpriced(self, step_id: str, place: Place, provider: str, model: str) -> None:
-        from spendgraph.hooks.refusals import UnpricedModel
-
-        reason = f"no price is known for model {model!r} of provider {provider or 'unknown'!r}"
-        self.decide(place, "price", "refused", reason, step_id=step_id, provider=provider, model=model)
-        raise UnpricedModel(
-            f"The call was not sent: {reason}, and the policy says `unpriced: block`.",
-            provider=provider,
-            model=model,
-            hint="Add it under prices.models in the policy file (0 makes it free).",
         )
 
     # Writing

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from spendgraph.policy import Policy
     from spendgraph.pricing import Price, PriceBook
 
+TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
+"""The kinds of steps that are priced by their tokens."""
+
 _NOTHING_REPORTED = Reported()
 _NO_USAGE = Usage()
 _MOST_KEPT = 10_000

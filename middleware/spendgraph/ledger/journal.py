@@ -27,10 +27,11 @@ from spendgraph.ids import new_id
 from spendgraph.ledger.records import Record
 from spendgraph.ledger.statements import AGAIN
 
+fcntl: Any
 try:
     import fcntl
 except ImportError:  # no such locks on this platform: every step is a transaction of its own
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 if TYPE_CHECKING:
     import sqlite3

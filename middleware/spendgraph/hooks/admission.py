@@ -1,0 +1,88 @@
+"""What is asked of a step before its call goes out: its tags and, where the policy blocks, a known price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from spendgraph.context import missing_tags
+from spendgraph.hooks.rows import TOKEN_KINDS
+
+if TYPE_CHECKING:
+    from spendgraph.hooks.places import Place
+    from spendgraph.policy import Policy
+    from spendgraph.pricing import PriceBook
+
+_MOST_KEPT = 10_000
+
+
+class Admission:
+    """Lets steps start, or refuses them with a decision that says why.
+
+    Args:
+        policy: Required tags, and what to do without them or without a price.
+        prices: The price book.
+        decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
+    """
+
+    def __init__(self, policy: Policy, prices: PriceBook, decide: Callable[..., None]) -> None:
+        self._attribution = policy.attribution
+        self._prices = prices
+        self._decide = decide
+        self._checked: dict[str, tuple[str, str]] = {}
+        self._blocks_missing = policy.attribution.on_missing == "block"
+        self._blocks_unpriced = policy.prices.unpriced == "block"
+
+    def admit(
+        self, step_id: str, place: Place, kind: str, name: str, provider: str, model: str, at_us: int
+    ) -> None:
+        """Note which required tags the place lacks, and let the step start.
+
+        Raises:
+            ContextMissing: Required tags are missing and the policy blocks.
+            UnpricedModel: No price is known for the model and the policy blocks.
+        """
+        if place.missing is None:
+            place.missing = self._check(place)[0]
+        if place.missing and self._blocks_missing:
+            self._refuse_context(step_id, place, kind, name)
+        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and model
+        if must_be_priced and self._prices.price(provider, model, at_us) is None:
+            self._refuse_unpriced(step_id, place, provider, model)
+
+    def _check(self, place: Place) -> tuple[str, str]:
+        """The missing tags, joined by commas, and the policy's words about them."""
+        context = place.context
+        known = self._checked.get(context.context_id)
+        if known is None:
+            violations = missing_tags(context, self._attribution)
+            known = (",".join(v.tag for v in violations), " ".join(v.message for v in violations))
+            if len(self._checked) > _MOST_KEPT:
+                self._checked.clear()
+            self._checked[context.context_id] = known
+        return known
+
+    def _refuse_context(self, step_id: str, place: Place, kind: str, name: str) -> None:
+        from spendgraph.hooks.refusals import ContextMissing
+
+        missing, messages = self._check(place)
+        tags = tuple(missing.split(","))
+        detail = {"step_id": step_id, "step_kind": kind, "name": name, "missing": tags}
+        self._decide(place, "attribution", "refused", messages, **detail)
+        raise ContextMissing(
+            f"{kind} step {name!r} was not started: {messages} {place.problem}".rstrip(),
+            missing=tags,
+            hint="Give the run its tags with meter.config(CostContext(...)) or `with meter.task(...)`.",
+        )
+
+    def _refuse_unpriced(self, step_id: str, place: Place, provider: str, model: str) -> None:
+        from spendgraph.hooks.refusals import UnpricedModel
+
+        reason = f"no price is known for model {model!r} of provider {provider or 'unknown'!r}"
+        self._decide(place, "price", "refused", reason, step_id=step_id, provider=provider, model=model)
+        raise UnpricedModel(
+            f"The call was not sent: {reason}, and the policy says `unpriced: block`.",
+            provider=provider,
+            model=model,
+            hint="Add it under prices.models in the policy file (0 makes it free).",
+        )
