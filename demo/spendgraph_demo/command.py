@@ -42,14 +42,18 @@ def demo(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run an application with three features and three tenants, and show who spent what."""
+    """Run a real agent and show who spent what.
+
+    The application has three features and three tenants, and runs on a small language model on this machine.
+    """
     from spendgraph.clock import utc_us
     from spendgraph.meter import Meter
     from spendgraph_demo.books import read_books
+    from spendgraph_demo.cases import CASES, choose_cases
     from spendgraph_demo.models import LOG_NAME, open_models
     from spendgraph_demo.progress import Screen
     from spendgraph_demo.report import show
-    from spendgraph_demo.scenario import TASKS, play
+    from spendgraph_demo.scenario import play
 
     try:
         ledger.parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +66,12 @@ def demo(
             say("loading the language model")
         with open_models(ledger.parent, scripted=scripted) as models:
             say(models.describe())
+            cases = choose_cases(models.probe_seconds)
+            if len(cases) < len(CASES):
+                say(f"this machine is slow or busy: {len(cases)} of {len(CASES)} cases are run")
             try:
-                with _ctrl_c_ends(models), Screen(console(stderr=True), total=TASKS) as screen:
-                    run = play(meter, models, screen)
+                with _ctrl_c_ends(models), Screen(console(stderr=True), total=len(cases) + 1) as screen:
+                    run = play(meter, models, screen, cases)
             except models.errors as error:
                 say(f"the language model failed: {error}")
                 say(f"its log is {ledger.parent / LOG_NAME}; `spendgraph demo --scripted` runs without it")

@@ -13,8 +13,8 @@ from langchain_core.language_models import BaseChatModel
 from spendgraph_demo.scripted import SCRIPTED_CHAT, SCRIPTED_EMBEDDING, ScriptedChatModel, ScriptedEmbeddings
 from spendgraph_demo.server import CHAT_MODEL, EMBEDDING_MODEL, ModelServer, ModelUnavailable
 
-MAX_TOKENS = 40
-"""The longest answer: enough for a sentence or two, and a second or two on one core."""
+MAX_TOKENS = 28
+"""The longest answer: enough for a sentence, and about a second on two cores."""
 
 LOG_NAME = "model.log"
 
@@ -30,6 +30,7 @@ class Models:
         chat_name: The chat model's name.
         embedding_name: The embedding model's name.
         is_real: A language model answers, not a script.
+        probe_seconds: How long a short answer takes here; 0 for scripts.
         reason: Why scripts answer; empty when the model does.
         errors: What is raised when the model stops answering.
         stop: Ends the model at once; calls that wait for it fail.
@@ -41,6 +42,7 @@ class Models:
     chat_name: str
     embedding_name: str
     is_real: bool
+    probe_seconds: float = 0.0
     reason: str = ""
     errors: tuple[type[Exception], ...] = ()
     stop: Callable[[], None] = lambda: None
@@ -130,6 +132,7 @@ def _served_models(server: ModelServer, stack: ExitStack) -> Models:
         chat_name=CHAT_MODEL,
         embedding_name=EMBEDDING_MODEL,
         is_real=True,
+        probe_seconds=server.probe_seconds,
         errors=(OpenAIError,),
         stop=server.stop,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Self
 
@@ -15,17 +16,19 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from spendgraph.cli.output import plain
+from spendgraph.cli.output import plain, say
 
 _TAIL = 44
 """Characters of the written text that are shown: one line beside the bar on a narrow screen."""
 
 
 class Screen:
-    """A live bar on stderr that leaves nothing behind; silent where stderr is no terminal."""
+    """A live bar on stderr that leaves nothing behind; where stderr is no terminal, a line for each task."""
 
     def __init__(self, console: Console, *, total: int) -> None:
         self._written = ""
+        self._title = ""
+        self._done, self._total, self._began = 0, total, time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -53,6 +56,7 @@ class Screen:
     def started(self, title: str) -> None:
         """Say what is being done."""
         self._written = ""
+        self._title = title
         self._bar.update(self._task, description=title, tail="")
 
     def wrote(self, text: str) -> None:
@@ -65,3 +69,6 @@ class Screen:
     def finished(self, count: int = 1) -> None:
         """Move the bar on."""
         self._bar.advance(self._task, count)
+        self._done += count
+        if self._bar.disable:
+            say(f"{self._done} of {self._total} tasks, {time.monotonic() - self._began:.0f} s: {self._title}")

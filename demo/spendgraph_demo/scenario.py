@@ -42,10 +42,6 @@ class Run:
     untagged_calls: int
 
 
-TASKS = len(CASES) + 1
-"""Everything a watcher hears of: the cases and the untagged call."""
-
-
 def play(meter: Meter, models: Models, watcher: Watcher, cases: Sequence[Case] = CASES) -> Run:
     """Run the cases and the untagged call."""
     embeddings = MeteredEmbeddings(

@@ -1,7 +1,8 @@
 """The child process that serves the model: `python -m spendgraph_demo.serving WEIGHTS NAME`.
 
-It prints one JSON line with its address once it has generated a first token, and ends when its standard
-input closes: also when the parent was killed and could not say goodbye. It imports nothing but the server.
+It prints one JSON line with its address, and how long a short answer took, once it has generated one, and ends
+when its standard input closes: also when the parent was killed and could not say goodbye. It imports nothing
+but the server.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import json
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 CONTEXT_TOKENS = 4096
 PARALLEL = 2
 """Requests served side by side; each has its share of the context."""
+
+MAX_THREADS = 4
+PROBE = "A customer was charged twice for an order and wants the money back. What is to be done?"
+PROBE_TOKENS = 16
+"""What is written to see how fast this machine is: a second's work, of which the speed is told."""
 
 
 def serve(weights: str, name: str) -> None:
@@ -35,10 +42,8 @@ def serve(weights: str, name: str) -> None:
     params.n_parallel = PARALLEL
     params.n_threads_http = 2 * PARALLEL
     params.n_gpu_layers = 0
-    # Half the cores: the server's threads wait for each other, and where one of them has to share its core
-    # with somebody else's work, all of them stand still (seen: 60 s instead of 1 s for a sentence).
     for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = max(1, min(4, (os.cpu_count() or 1) // 2))
+        cpu.n_threads = min(MAX_THREADS, os.cpu_count() or 1)
         cpu.poll = 0
     params.cache_ram_mib = 128
     params.embedding = True
@@ -49,7 +54,12 @@ def serve(weights: str, name: str) -> None:
     server = xllamacpp.Server(params)
     first_token = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
     server.handle_chat_completions(first_token)
-    print(json.dumps({"address": server.listening_address}), file=answers, flush=True)
+    began = time.monotonic()
+    server.handle_chat_completions(
+        {"messages": [{"role": "user", "content": PROBE}], "max_tokens": PROBE_TOKENS, "ignore_eos": True}
+    )
+    ready = {"address": server.listening_address, "probe_seconds": time.monotonic() - began}
+    print(json.dumps(ready), file=answers, flush=True)
     sys.stdin.read()
     # The native threads outlive `del server` now and then; nothing here is worth a wait.
     os._exit(0)

@@ -69,18 +69,21 @@ class Attribution:
     def begin(
         self,
         run_id: UUID,
-        parent_run_id: UUID | None,
+        parent: Run | None,
         metadata: dict[str, Any] | None,
         *,
         name: str = "",
         inputs: object = None,
         tags: list[str] | None = None,
         is_chain: bool = False,
+        before: Run | None = None,
     ) -> Run:
-        """Remember a run that starts now and find its place."""
+        """Remember a run that starts now under its parent, if that is known, and find its place.
+
+        `before` is the ended run that had the same id, if any.
+        """
         metadata = metadata or _NO_METADATA
         spend = _spend_of(metadata)
-        parent = self.runs.get(parent_run_id)
         if parent is None:
             parent = self.enclosing()
         scope = self._own_scope()
@@ -91,7 +94,6 @@ class Attribution:
             run = Run(self._below(parent, spend, metadata), parent, spend)
         else:
             run = self._begin_root(run_id, spend, metadata, name, inputs, tags, is_chain=is_chain)
-        before = self.runs.get(run_id)
         if before is not None:
             run.use = before.use + 1
         self.runs.keep(run_id, run)

@@ -45,6 +45,8 @@ class Dispatcher(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
+        self._only: Listener | None = None
+        """The only listener, as nearly always: it is spared the detours that several need."""
         # Reentrant: a meter that is collected detaches itself wherever the collector runs.
         self._changing = threading.RLock()
 
@@ -66,18 +68,18 @@ class Dispatcher(BaseCallbackHandler):
 
     def _listen(self, listeners: tuple[Listener, ...]) -> None:
         self._listeners = listeners
+        self._only = listeners[0] if len(listeners) == 1 else None
         nobody = not listeners
         self.ignore_llm = self.ignore_chat_model = self.ignore_chain = nobody
         self.ignore_agent = self.ignore_retriever = nobody
 
     def _announce(self, start: str, run_id: UUID, *details: Any) -> None:
-        """Hand a start to every listener; when one refuses, the others hear that the call is not made."""
-        listeners = self._listeners
-        for i, listener in enumerate(listeners):
+        """Hand a start to several listeners; when one refuses, the others hear that the call is not made."""
+        for i, listener in enumerate(self._listeners):
             try:
                 getattr(listener, start)(run_id, *details)
             except BaseException:
-                for earlier in listeners[:i]:
+                for earlier in self._listeners[:i]:
                     earlier.void(run_id)
                 raise
 
@@ -102,7 +104,10 @@ class Dispatcher(BaseCallbackHandler):
     ) -> None:
         """A graph, node or chain starts."""
         name = str(kwargs.get("name") or "")
-        self._announce("chain_start", run_id, parent_run_id, metadata, name, inputs, tags)
+        if self._only is not None:
+            self._only.chain_start(run_id, parent_run_id, metadata, name, inputs, tags)
+        else:
+            self._announce("chain_start", run_id, parent_run_id, metadata, name, inputs, tags)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A graph, node or chain ended."""
@@ -123,7 +128,10 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A chat model is about to be called."""
-        self._announce("model_start", run_id, parent_run_id, metadata, serialized, messages, kwargs)
+        if self._only is not None:
+            self._only.model_start(run_id, parent_run_id, metadata, serialized, messages, kwargs)
+        else:
+            self._announce("model_start", run_id, parent_run_id, metadata, serialized, messages, kwargs)
 
     def on_llm_start(
         self,

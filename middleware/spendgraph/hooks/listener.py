@@ -22,6 +22,7 @@ from spendgraph.pricing import (
     Reported,
     Usage,
     estimate_tokens,
+    read_langchain,
     read_langchain_error,
     read_provider,
 )
@@ -94,13 +95,21 @@ class Listener:
         known = self._runs.get(run_id)
         if known is not None and not known.ended:
             return None
-        if self._runs.get(parent_run_id) is None:
+        parent = self._runs.get(parent_run_id)
+        if parent is None:
             if run_id in self._claimed:
                 self._claimed.discard(run_id)
             elif not self.installed and not self.attribution.is_inside():
                 return None
         return self.attribution.begin(
-            run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=is_chain
+            run_id,
+            parent,
+            metadata,
+            name=name,
+            inputs=inputs,
+            tags=tags,
+            is_chain=is_chain,
+            before=known,
         )
 
     def _open(self, run_id: UUID, run: Run, kind: StepKind, name: str, **details: Any) -> None:
@@ -189,14 +198,20 @@ class Listener:
         if run is None or run.step is None:
             return
         provider = run.step.provider
+        note = ""
         try:
-            reported, note = self._batches.read(response, run.step.parameters, provider=provider), ""
+            sent: Any = run.step.inputs
+            if sent and type(sent[0]) is str:  # a completion model: its prompts may share one usage
+                reported = self._batches.read(response, run.step.parameters, provider=provider)
+            else:
+                reported = read_langchain(response, provider=provider)
             if provider == "anthropic" and not reported.cache_hit:
                 reported = _with_wire(run_id, reported)
         except Exception:
             logger.exception("spendgraph: an answer could not be read and is estimated")
             reported, note = Reported(provider=provider), _UNREADABLE
         self.recorder.close(run.step, reported, note=note, end_task="finished" if run.owns_task else None)
+        self._runs.drop(run_id)
 
     def model_error(self, run_id: UUID, error: BaseException, response: Any) -> None:
         """A model call failed, was cut off or was cancelled."""

@@ -33,6 +33,7 @@ class RunMemory:
     def __init__(self, on_lost: Callable[[Run], None]) -> None:
         self._runs: dict[int, Run] = {}
         self._on_lost = on_lost
+        self._on_death = self._forget
 
     def get(self, run_id: Any) -> Run | None:
         """The run with this id, ended or not, if it is known."""
@@ -40,10 +41,16 @@ class RunMemory:
 
     def keep(self, run_id: Any, run: Run) -> None:
         """Remember a run for the lifetime of its id; an ended one of the same id is forgotten."""
-        key = _Key(run_id, self._forget)
-        key.number = run_id.int
+        key = _Key(run_id, self._on_death)
+        key.number = number = run_id.int
         run.key = key
-        self._runs[key.number] = run
+        self._runs[number] = run
+
+    def drop(self, run_id: Any) -> None:
+        """Forget a run that has ended and that nothing runs below."""
+        run = self._runs.pop(run_id.int, None)
+        if run is not None:
+            run.key = None
 
     def __iter__(self) -> Iterator[Run]:
         """The runs known now."""

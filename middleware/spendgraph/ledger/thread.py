@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _RETRY_S: Final = 1.0
 """How often a ledger that failed is tried again."""
 
-_DEFER_S: Final = 0.02
+_DEFER_S: Final = 0.05
 """How long deferred rows wait for others to be written with."""
 
 
