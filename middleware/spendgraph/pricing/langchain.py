@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgraph.pricing.anthropic import anthropic_searches, anthropic_tier, anthropic_usage, cache_writes
 from spendgraph.pricing.counts import (
+    MOST_TOKENS,
     Counts,
     count,
     field,
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 
 _NOTHING: Mapping[str, Any] = {}
 _PLAIN = frozenset({"cache_read", "audio", "reasoning", "text"})
+_ONLY_READ = frozenset({"cache_read", "audio"})
+_ONLY_REASONING = frozenset({"reasoning", "audio"})
+_SPECIAL = frozenset({"usage", "grounding_metadata"})
+_DICT_AND_STR: set[type] = {dict, str}
+_INT: set[type] = {int}
+_SHORT = 200
 _TWO_TERMS = frozenset({
     "", "anthropic", "anthropic-mantle", "google_anthropic_vertex", "amazon_bedrock", "bedrock_converse",
 })  # fmt: skip
@@ -51,9 +58,14 @@ def read_langchain(response: LLMResult, *, provider: str = "") -> Reported:
         response: What `on_llm_end` was given.
         provider: The run's `ls_provider`; without one, the provider the message names.
     """
-    output = mapping(field(response, "llm_output"))
+    output = mapping(getattr(response, "llm_output", None))
+    prompts: object = getattr(response, "generations", None)
+    if type(prompts) is list and len(prompts) == 1 and type(prompts[0]) is list and prompts[0]:
+        message = getattr(prompts[0][0], "message", None)
+        if message is not None:
+            return read_message(message, output=output, provider=provider)
     reported: Reported | None = None
-    for generations in items(field(response, "generations")):
+    for generations in items(prompts):
         row = items(generations)
         if not row:
             continue
@@ -71,6 +83,58 @@ def read_langchain(response: LLMResult, *, provider: str = "") -> Reported:
 
 def read_message(message: Any, *, output: Mapping[str, Any] = _NOTHING, provider: str = "") -> Reported:
     """What one AI message, with its run's `llm_output`, says."""
+    return common_message(message, output, provider) or careful_message(message, output, provider)
+
+
+def common_message(message: Any, output: Mapping[str, Any], provider: str) -> Reported | None:
+    """What the message nearly everybody gets says, in a few microseconds; `None` for every other one.
+
+    It is one of plain text whose counts are plain integers that fit, at the standard tier, without cache
+    writes, server-side searches or a raw usage beside it. For it, it says what `careful_message` says.
+    """
+    try:
+        metadata, counted = message.response_metadata, message.usage_metadata
+        model, response_id, tier = metadata["model_name"], metadata["id"], metadata.get("service_tier")
+        input_tokens, output_tokens = counted["input_tokens"], counted["output_tokens"]
+        total, details = counted["total_tokens"], counted.get("input_token_details") or _NOTHING
+        read, outputs = details.get("cache_read", 0), counted.get("output_token_details") or _NOTHING
+        reasoning = outputs.get("reasoning", 0)
+        is_common = (
+            bool(provider)
+            and (tier is None or tier == "default")
+            and type(message.content) is str
+            and {type(metadata), type(counted), type(model), type(response_id)} == _DICT_AND_STR
+            and {type(input_tokens), type(output_tokens), type(total), type(read), type(reasoning)} == _INT
+            and _ONLY_READ.issuperset(details)
+            and _ONLY_REASONING.issuperset(outputs)
+            and not details.get("audio")
+            and not outputs.get("audio")
+            and 0 <= read <= input_tokens
+            and 0 <= reasoning <= output_tokens
+            and 0 < total == input_tokens + output_tokens <= MOST_TOKENS
+            and _SPECIAL.isdisjoint(metadata)
+            and "total_cost" not in counted
+            and "usage" not in output
+            and (tier is not None or "service_tier" not in output)
+            and model.isascii()
+            and response_id.isascii()
+            and 0 < len(model) <= _SHORT
+            and 0 < len(response_id) <= _SHORT
+        )
+    except (AttributeError, KeyError, TypeError):
+        return None
+    if not is_common:
+        return None
+    return Reported(
+        usage=Usage(input_tokens, output_tokens, read, 0, 0, reasoning),
+        provider=provider,
+        model=_once(model),
+        response_id="" if response_id.startswith(("lc_", "run-")) else response_id,
+    )
+
+
+def careful_message(message: Any, output: Mapping[str, Any], provider: str) -> Reported:
+    """What any message says, whatever stands where."""
     metadata = mapping(field(message, "response_metadata"))
     counted = mapping(field(message, "usage_metadata"))
     provider = provider or _first(metadata, output, "model_provider")
