@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
+from langchain_core.callbacks import BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from spendgraph.clock import Clock, utc_us
@@ -114,15 +115,16 @@ class Meter:
         """
         merged: RunnableConfig = RunnableConfig() if config is None else config.copy()
         callbacks = merged.get("callbacks")
-        handler = self.handler
         if callbacks is None or isinstance(callbacks, list):
-            others = [each for each in callbacks or () if each is not handler]
-            merged["callbacks"] = [*others, handler]
+            manager: BaseCallbackManager = CallbackManager(handlers=[])
+            for each in callbacks or ():
+                manager.add_handler(each, inherit=True)
         else:
             manager = callbacks.copy()
-            if handler not in manager.handlers:
-                manager.add_handler(handler, inherit=True)
-            merged["callbacks"] = manager
+        if self.handler not in manager.handlers:
+            # The root's alone: what runs inside is found by its parent, without hearing of every event twice.
+            manager.add_handler(self.handler, inherit=False)
+        merged["callbacks"] = manager
         if context is not None:
             tags = self.attribution.private(context).metadata()
             merged["metadata"] = {**merged.get("metadata", {}), **tags}

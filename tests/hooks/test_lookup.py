@@ -248,8 +248,9 @@ def test_config_merges_without_changing_what_it_was_given(scripted: Meter) -> No
     once: Any = scripted.config(ACME, given, thread_id="42")
     twice: Any = scripted.config(ACME, once)
     assert given == {"callbacks": [mine], "metadata": {"a": 1}, "configurable": {"x": 2}, "tags": ["t"]}
-    assert once["callbacks"] == [mine, scripted.handler]
-    assert twice["callbacks"] == [mine, scripted.handler]
+    assert once["callbacks"].handlers == [mine, scripted.handler]
+    assert once["callbacks"].inheritable_handlers == [mine]
+    assert twice["callbacks"].handlers == [mine, scripted.handler]
     assert once["configurable"] == {"x": 2, "thread_id": "42"}
     assert once["metadata"] == {"a": 1, **ACME.metadata()}
 
