@@ -45,6 +45,7 @@ notebooks: ## run every notebook top to bottom
 
 bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+	@$(BIN)/python benchmarks/heartbeat.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -235,6 +235,18 @@ def test_a_run_id_given_twice_is_two_calls_of_two_payers(scripted: Meter) -> Non
     assert model.requests == 4
 
 
+def test_a_run_id_given_as_text_is_booked_like_any_other(scripted: Meter) -> None:
+    """LangChain does not insist on a UUID, so neither do the books."""
+    model = ScriptedModel()
+    chain = chain_of(lambda _: model.invoke("hi"))
+    for context in (A, B):
+        config: Any = {**scripted.config(context), "run_id": "request-7"}
+        chain.invoke(1, config)
+    assert tenants(scripted) == ["a", "b"]
+    gc.collect()
+    assert len(scripted.attribution.runs) == 0
+
+
 def test_an_inner_task_of_another_meter_hides_nothing(scripted: Meter, tmp_path: Path) -> None:
     """Two meters around one call are two sets of books, whichever is the inner one."""
     with Meter(tmp_path / "other.db", policy=scripted_policy()) as other:

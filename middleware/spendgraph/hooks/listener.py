@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire
 from spendgraph.hooks.attribution import Attribution
+from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
 from spendgraph.pricing import (
@@ -64,6 +65,7 @@ class Listener:
         self.closed = False
         self._runs = self.attribution.runs
         self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
+        self._claimed_text: set[object] = set()
         self._batches = CompletionBatches()
 
     # Is it ours, and new?
@@ -78,7 +80,10 @@ class Listener:
             return
         if self.closed:
             raise LedgerError("this run has the handler of a meter that was closed: attach an open meter")
-        self._claimed.add(run_id)
+        try:
+            self._claimed.add(run_id)
+        except TypeError:  # text in the place of a UUID
+            self._claimed_text.add(run_id)
 
     def _begin(
         self,
@@ -99,6 +104,8 @@ class Listener:
         if parent is None:
             if run_id in self._claimed:
                 self._claimed.discard(run_id)
+            elif run_id in self._claimed_text:
+                self._claimed_text.discard(run_id)
             elif not self.installed and not self.attribution.is_inside():
                 return None
         return self.attribution.begin(
@@ -190,7 +197,7 @@ class Listener:
             parameters=parameters,
         )
         if provider == "anthropic":
-            wire.expect(run_id.int, batch_size=kwargs.get("batch_size") or 1)
+            wire.expect(number_of(run_id), batch_size=kwargs.get("batch_size") or 1)
 
     def model_end(self, run_id: UUID, response: Any) -> None:
         """A model answered."""
@@ -325,6 +332,8 @@ class Listener:
         if run is None or (run.ended and (run.step is None or run.step.booked is None)):
             return None
         run.ended = True
+        if run.key is None:
+            self._runs.drop(run_id)
         return run
 
     def _root_ended(self, run: Run, status: TaskStatus) -> None:
@@ -354,7 +363,7 @@ def _with_wire(run_id: UUID, reported: Reported) -> Reported:
     Of a stream that was cut before its final counts, the wire knows the exact input; the output is estimated
     from the text.
     """
-    raw = wire.collect(run_id.int)
+    raw = wire.collect(number_of(run_id))
     if raw is None:
         return reported
     read = read_provider(raw, provider="anthropic")

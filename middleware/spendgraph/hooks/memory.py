@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from spendgraph.hooks.places import Run
 
 
+def number_of(run_id: Any) -> int:
+    """A run's id as a number: quicker to look up than the id itself."""
+    try:
+        number: int = run_id.int
+    except AttributeError:
+        return hash(run_id)
+    return number
+
+
 class _Key(weakref.ref[Any]):
     """A weak reference to a run's id that remembers where the run is kept."""
 
@@ -37,18 +46,24 @@ class RunMemory:
 
     def get(self, run_id: Any) -> Run | None:
         """The run with this id, ended or not, if it is known."""
-        return None if run_id is None else self._runs.get(run_id.int)
+        return None if run_id is None else self._runs.get(number_of(run_id))
 
     def keep(self, run_id: Any, run: Run) -> None:
-        """Remember a run for the lifetime of its id; an ended one of the same id is forgotten."""
-        key = _Key(run_id, self._on_death)
-        key.number = number = run_id.int
-        run.key = key
+        """Remember a run for the lifetime of its id; an ended one of the same id is forgotten.
+
+        An id that is no UUID (callers may give text) has no lifetime of its own: its run is known until it ends.
+        """
+        number = number_of(run_id)
+        try:
+            run.key = key = _Key(run_id, self._on_death)
+            key.number = number
+        except TypeError:
+            run.key = None
         self._runs[number] = run
 
     def drop(self, run_id: Any) -> None:
         """Forget a run that has ended and that nothing runs below."""
-        run = self._runs.pop(run_id.int, None)
+        run = self._runs.pop(number_of(run_id), None)
         if run is not None:
             run.key = None
 
