@@ -25,7 +25,7 @@ from acceptance.attach import WAYS, Way, attached
 from acceptance.books import differences, query, steps
 from acceptance.kit import Kit
 from provider import POLICY, Provider, ask
-from spendgraph import ContextMissing, CostContext, Meter
+from spendgraph import ContextMissing, CostContext, Meter, SpendCallbackHandler
 from spendgraph.policy import parse_policy
 
 TAGS = {
@@ -190,7 +190,7 @@ def test_one_handler_attached_in_every_way_at_once_books_one_row(
 ) -> None:
     """In the constructor, in the config, twice, by the process-wide hook and inside a task: one call, one row."""
     model = kit.openai(callbacks=[meter.handler])
-    twice: RunnableConfig = {"callbacks": [meter.handler, meter.config(ACME)["callbacks"][0]]}  # type: ignore[index]
+    twice: RunnableConfig = {"callbacks": [meter.handler, SpendCallbackHandler(meter)]}
 
     def work(state: State) -> Any:
         return {"notes": [model.invoke(kit.ask("once"), twice).text]}
