@@ -59,13 +59,16 @@ def read_langchain(response: LLMResult, *, provider: str = "") -> Reported:
         provider: The run's `ls_provider`; without one, the provider the message names.
     """
     output = mapping(getattr(response, "llm_output", None))
-    prompts: object = getattr(response, "generations", None)
-    if type(prompts) is list and len(prompts) == 1 and type(prompts[0]) is list and prompts[0]:
-        message = getattr(prompts[0][0], "message", None)
-        if message is not None:
-            return read_message(message, output=output, provider=provider)
+    given: Any = response
+    try:  # one prompt of a chat model, as nearly always
+        (row,) = given.generations
+        only = row[0].message
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        only = None
+    if only is not None:
+        return read_message(only, output=output, provider=provider)
     reported: Reported | None = None
-    for generations in items(prompts):
+    for generations in items(getattr(response, "generations", None)):
         row = items(generations)
         if not row:
             continue
