@@ -38,6 +38,7 @@ Resolver = Callable[[Mapping[str, Any], Any], CostContext | None]
 _NO_METADATA: dict[str, Any] = {}
 _NO_SPEND: dict[str, Any] = {}
 _UNATTRIBUTED = CostContext()
+_MOST_KEPT = 1024
 
 
 class Attribution:
@@ -61,6 +62,7 @@ class Attribution:
         self.owner = owner
         self.resolver = resolver
         self.runs = RunMemory(on_lost)
+        self._contexts: dict[tuple[tuple[str, Any], ...], CostContext | None] = {}
         self._hashes_users = recorder.policy.attribution.users == "hashed"
         self._trusts_metadata = recorder.policy.attribution.trust_metadata
 
@@ -243,7 +245,7 @@ class Attribution:
         context = self._resolve(metadata, tags)
         if context is None and self._trusts_metadata and spend:
             try:
-                context = CostContext.from_metadata(spend)
+                context = self._read(spend)
             except ContextError as error:
                 problem = f"Its metadata was not accepted: {error}."
         task = None
@@ -268,6 +270,20 @@ class Attribution:
         if ns:  # a node's run whose graph started before the meter was attached
             run.place = self._entered(place, ns, metadata)
         return run
+
+    def _read(self, spend: dict[str, Any]) -> CostContext | None:
+        """The context of a root's metadata; the same few come again and again, and are checked once."""
+        key = tuple(spend.items())
+        try:
+            if key in self._contexts:
+                return self._contexts[key]
+        except TypeError:  # a value that is no text: reading it says what is wrong
+            return CostContext.from_metadata(spend)
+        context = CostContext.from_metadata(spend)
+        if len(self._contexts) >= _MOST_KEPT:
+            self._contexts.clear()
+        self._contexts[key] = context
+        return context
 
     def _resumed(
         self, context: CostContext | None, graph: str, thread_id: str
