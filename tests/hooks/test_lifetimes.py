@@ -372,32 +372,3 @@ def test_blocks_that_share_a_task_id_do_not_settle_each_others_calls(scripted: M
         ("T1", "ok", "charge"),
         ("T1", "ok", "charge"),
     ]
-
-
-def test_a_decorated_function_that_returns_work_to_be_done_is_refused(scripted: Meter) -> None:
-    """Its stream would run after the task has ended."""
-
-    @scripted.task(A)
-    def answer() -> Any:
-        return ScriptedModel().stream("hi")
-
-    with pytest.raises(TypeError, match="generator"):
-        answer()
-
-
-def test_an_outcome_of_an_unknown_task_is_an_error(scripted: Meter) -> None:
-    """It is not dropped without a word."""
-    with pytest.raises(LedgerError, match="nobody-knows"):
-        scripted.outcome(success=True, task_id="nobody-knows")
-
-
-def test_a_meter_may_be_closed_on_an_event_loop(tmp_path: Path) -> None:
-    """`async with` closes it without blocking the loop."""
-
-    async def run() -> None:
-        async with Meter(tmp_path / "l.db", policy=scripted_policy()) as meter:
-            await ScriptedModel().ainvoke("hi", meter.config(A))
-
-    asyncio.run(run())
-    with Meter(tmp_path / "l.db") as meter:
-        assert tenants(meter) == ["a"]
