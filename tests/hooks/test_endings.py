@@ -163,9 +163,10 @@ def test_retries_of_a_node_are_each_booked_with_their_attempt(scripted: Meter) -
     assert [r["attempt"] for r in rows(scripted)] == [1, 2, 3]
 
 
-async def _cancelled(meter: Meter, graph: Any) -> None:
+async def _cancelled(meter: Meter, graph: Any, model: ScriptedModel) -> None:
     run = asyncio.create_task(graph.ainvoke({"n": 0}, meter.config(ACME)))
-    await asyncio.sleep(0.2)
+    while not model.sent["begun"]:
+        await asyncio.sleep(0.005)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
@@ -179,7 +180,7 @@ def test_a_cancelled_call_that_emits_no_end_is_booked_when_its_root_ends(scripte
         await model.ainvoke([HumanMessage("hello " * 100)])
         return state
 
-    asyncio.run(_cancelled(scripted, graph_of(work)))
+    asyncio.run(_cancelled(scripted, graph_of(work), model))
     (row,) = rows(scripted)
     assert (row["status"], row["cost_basis"], row["tenant"]) == ("cancelled", "estimated", "acme")
     assert row["input_tokens"] > 50
@@ -213,7 +214,7 @@ def test_an_attempt_cut_by_a_node_timeout_is_booked_beside_its_retry(scripted: M
 
     graph = graph_of(
         work,
-        timeout=TimeoutPolicy(run_timeout=0.5),
+        timeout=TimeoutPolicy(run_timeout=2),
         retry_policy=RetryPolicy(initial_interval=0.001, max_attempts=2),
     )
     asyncio.run(graph.ainvoke({"n": 0}, scripted.config(ACME)))
