@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import signal
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ from ledger.rows import ACME, START_US, rows, step, step_ids, task
 from ledger.test_processes import run, start
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger import Ledger, TaskEnd
+from spendgraph.ledger import journal as journal_module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +31,7 @@ def journals(path: Path) -> list[Path]:
 
 def held(path: Path) -> bytes:
     """What the journals beside a ledger hold."""
-    return b"".join(journal.read_bytes() for journal in journals(path))
+    return b"".join(journal.read_bytes().rstrip(b"\0") for journal in journals(path))
 
 
 def test_a_booked_step_is_in_the_journal_at_once_and_in_the_table_soon(path: Path) -> None:
@@ -72,6 +74,54 @@ def test_a_killed_process_leaves_its_journal_to_the_next_one(path: Path, committ
         assert ledger.verify() == []
         assert rows(path, "SELECT count(*) FROM steps") == [(len(step_ids(path)),)]
     assert journals(path) == []
+
+
+def test_kill_in_the_middle_of_a_coroutine_loses_no_step_that_ended(path: Path) -> None:
+    """On an event loop too, what is booked is down before the coroutine goes on; the thread never got to write."""
+    out, _ = run(
+        "import asyncio, os, signal\n"
+        f"ledger = Ledger.open({str(path)!r}); ledger.post(ACME, task())\n"
+        "async def main():\n"
+        "    ledger.book(step('booked')); ledger.post(step('posted'))\n"
+        "    print('acknowledged', flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())",
+        returncode=-signal.SIGKILL,
+    )
+    assert out == "acknowledged\n"
+    with Ledger.open(path) as ledger:
+        assert step_ids(path) == {"booked", "posted"}
+        assert ledger.verify() == []
+    assert journals(path) == []
+
+
+def test_a_full_journal_is_committed_by_whoever_books_next(path: Path) -> None:
+    """More than it holds, faster than the thread commits: nothing is lost, and nobody is refused."""
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task())
+        with ledger._writer._lock:  # the ledger thread waits outside
+            for n in range(60):
+                ledger.book(step(f"s{n}", usage_note="x" * 20_000))
+        assert ledger.flush()
+        assert len(step_ids(path)) == 60
+        assert ledger.verify() == []
+
+
+def test_without_room_for_a_journal_every_step_is_a_transaction(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a journal is removed again, and steps are committed as they come."""
+    monkeypatch.setattr(journal_module, "_ROOM", 1 << 23)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 22, limits[1]))
+    try:
+        with Ledger.open(path) as ledger:
+            ledger.book(ACME, task(), step("s1"))
+            assert step_ids(path) == {"s1"}
+            assert journals(path) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_the_journal_of_a_living_process_is_left_alone(path: Path) -> None:

@@ -51,7 +51,6 @@ async def test_nothing_the_ledger_does_on_a_loop_blocks(path: Path, guard: None)
     ledger.ready()
     paused = ledger.unfinished_task("g", "42")
     ledger.defer(TaskEnd("task-1", "finished", START_US + 9))
-    ledger.settle(1)
     assert ledger.flush()
     assert await ledger.aflush()
     ledger.close()
@@ -67,30 +66,6 @@ async def test_posted_rows_are_written_after_aflush(ledger: Ledger, path: Path) 
 
     assert await ledger.aflush()
     assert len(step_ids(path)) == 100
-
-
-async def test_settle_waits_for_the_queue(ledger: Ledger, path: Path) -> None:
-    """With a healthy ledger a task's rows are written by its end."""
-    ledger.post(step("s1"))
-    ledger.settle(max_wait=5)
-
-    assert step_ids(path) == {"s1"}
-
-
-async def test_settle_gives_up_on_a_lagging_ledger_at_once(path: Path, blocker: sqlite3.Connection) -> None:
-    """The first settle waits its time out, the next ones not at all, until the queue has drained."""
-    ledger = Ledger.open(path)
-    ledger.post(step("s1", context_id=ACME.context_id), ACME)
-    ledger.settle(max_wait=0.02)
-    started = time.perf_counter()
-    for _ in range(50):
-        ledger.settle(max_wait=0.02)
-    waited = time.perf_counter() - started
-    blocker.execute("COMMIT")
-
-    await ledger.aflush()
-    assert waited < 0.02
-    ledger.close()
 
 
 async def test_question_behind_a_lock_is_busy_within_its_deadline(
@@ -176,7 +151,6 @@ async def test_heartbeat_stays_small_while_another_process_holds_the_lock(ledger
             ledger.ready()
             ledger.post(step(f"{name}-{number}"))
             await asyncio.sleep(0.02)
-        ledger.settle()
 
     beating = asyncio.create_task(heartbeat())
     await asyncio.gather(*(work(name) for name in range(50)))

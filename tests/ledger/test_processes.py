@@ -30,11 +30,11 @@ def start(code: str) -> subprocess.Popen[str]:
     )
 
 
-def run(code: str) -> tuple[str, str]:
-    """What a process prints to its two outputs; it must end well."""
+def run(code: str, *, returncode: int = 0) -> tuple[str, str]:
+    """What a process prints to its two outputs; it must end as expected."""
     process = start(code)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    assert process.returncode == returncode, err
     return out, err
 
 

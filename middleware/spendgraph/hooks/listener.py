@@ -340,7 +340,6 @@ class Listener:
         task = run.place.task
         if task.open_steps:
             self._settle_below(run)
-        self.recorder.ledger.settle()
         if run.owns_task:
             self.recorder.end_task(task, status, durable=status != "finished")
         else:  # the task is a `meter.task`, which ends itself, unless a graph in it waits for an answer

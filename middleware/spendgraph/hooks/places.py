@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
 
 
+_new = object.__new__
+
+
 class Task:
     """One user action while it runs in this process."""
 
@@ -104,20 +107,18 @@ class Place:
 
     def moved(self, **changes: Any) -> Place:
         """A copy of this place with some of its attributes changed."""
-        copy = Place(
-            self.task,
-            self.context,
-            parent_step_id=self.parent_step_id,
-            thread_id=self.thread_id,
-            graph=self.graph,
-            node=self.node,
-            path=self.path,
-            checkpoint_ns=self.checkpoint_ns,
-            attempt=self.attempt,
-            problem=self.problem,
-        )
-        if "context" not in changes:
-            copy.missing = self.missing
+        copy = _new(Place)  # without __init__: this happens at every node
+        copy.task = self.task
+        copy.context = self.context
+        copy.parent_step_id = self.parent_step_id
+        copy.thread_id = self.thread_id
+        copy.graph = self.graph
+        copy.node = self.node
+        copy.path = self.path
+        copy.checkpoint_ns = self.checkpoint_ns
+        copy.attempt = self.attempt
+        copy.problem = self.problem
+        copy.missing = None if "context" in changes else self.missing
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy

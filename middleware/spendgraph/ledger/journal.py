@@ -1,25 +1,29 @@
-"""What this process has booked and not yet committed, in a file that survives `kill -9`.
+"""What this process has booked and not yet committed, in memory that survives `kill -9`.
 
-A SQLite transaction per step costs a dozen system calls in the caller's path. A journal costs one: what a step
-brings is a line appended to `<ledger>.journal-<pid>-<id>.jsonl` (mode 0600) before `book` returns, and the ledger
-thread commits what was booked some milliseconds later, many lines in one transaction. What is committed is
-emptied out, and the files are removed when the ledger is closed.
+A SQLite transaction per step costs a dozen system calls in the caller's path, and even one `write` costs more than
+all else that happens at the end of a step. A journal costs a copy: what a step brings is a line stored in the shared
+mapping of `<ledger>.journal-<pid>-<id>.jsonl` (mode 0600) before `book` returns, and the ledger thread commits
+what was booked some milliseconds later, many lines in one transaction. What is committed is zeroed out, and the
+files are removed when the ledger is closed. A store to the mapping is no system call, so an event loop may do it.
 
-Its owner holds a lock on it for life. Who opens the ledger and gets that lock has found the journal of a dead
+The files are written full of zeros before they are mapped, so that a store never needs room on the disk (SQLite maps
+its own wal-index with the same care).
+
+Their owner holds a lock on them for life. Who opens the ledger and gets that lock has found the journal of a dead
 process, and folds it in: a step is written once however often it is read, because its id is unique. A line
 that was torn by the kill was never acknowledged and is left out.
-
-On a running event loop there is no journal, because a loop's thread must not touch a file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import mmap
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import orjson
 
@@ -45,29 +49,56 @@ _STATEMENTS = {kind.__name__: statements for kind, statements in AGAIN.items()}
 _WIDTHS: dict[str, int] = {kind.__name__: len(kind._fields) for kind in get_args(Record)}
 
 
+_ROOM: Final = 512 * 1024
+"""The bytes of one half: twice what the steps need that may wait for a commit."""
+
+
 class _Half:
     """One of the two files."""
 
-    __slots__ = ("file", "lines", "path")
+    __slots__ = ("file", "memory", "path", "used")
 
     def __init__(self, place: Place) -> None:
-        self.lines = 0
+        self.used = 0
         while True:
             self.path = f"{place.name}.journal-{os.getpid()}-{new_id()[:8]}.jsonl"
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self.file = os.open(self.path, flags, 0o600)
             # Somebody who opens the ledger just now may have taken it for a dead process's, and removed it.
             if _lock(self.file) and _is_at(self.file, self.path):
-                return
+                break
             os.close(self.file)
+        try:
+            _fill(self.file)
+            self.memory = mmap.mmap(self.file, _ROOM)
+        except BaseException:
+            self.remove()
+            os.close(self.file)
+            raise
+
+    def store(self, line: bytes) -> bool:
+        end = self.used + len(line)
+        if end > _ROOM:
+            return False
+        self.memory[self.used : end] = line
+        self.used = end
+        return True
 
     def empty(self) -> None:
-        os.ftruncate(self.file, 0)
-        self.lines = 0
+        self.memory[: self.used] = bytes(self.used)
+        self.used = 0
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)  # noqa: PTH108 - pathlib may be gone at the interpreter's end
+
+    def close(self) -> None:
+        self.memory.close()
+        os.close(self.file)
 
 
 class Journal:
-    """The journal of one writer; its files are made when something is first booked.
+    """The journal of one writer.
 
     It has two halves. Before a commit the writer turns to the other half, so that the first holds nothing but
     what is being committed and can be emptied afterwards, however fast others go on booking.
@@ -90,37 +121,59 @@ class Journal:
         """Whether this platform and this ledger can have one."""
         return fcntl is not None and not self._place.in_memory
 
-    def append(self, group: tuple[Record, ...], queued: deque[tuple[Record, ...]]) -> None:
-        """Write a transaction down and queue it, as one act as far as `turn` can tell.
+    @property
+    def is_ready(self) -> bool:
+        """Whether its files are there, so that booking is a store to memory and nothing else."""
+        return self._active is not None
+
+    def prepare(self) -> None:
+        """Make the files.
 
         Raises:
-            OSError: The file cannot be written.
+            OSError: They cannot be made.
+        """
+        with self.lock:
+            if self._active is None:
+                resting, active = _Half(self._place), None
+                try:
+                    active = _Half(self._place)
+                finally:
+                    if active is None:
+                        resting.remove()
+                        resting.close()
+                self._resting, self._active = resting, active
+
+    def append(self, group: tuple[Record, ...], queued: deque[tuple[Record, ...]]) -> bool:
+        """Write a transaction down and queue it, as one act as far as `turn` can tell.
+
+        Returns:
+            Whether it fitted; if not, what is booked must be committed first.
+
+        Raises:
+            OSError: The files cannot be made.
             TypeError: A record is nothing that JSON can hold.
         """
         line = orjson.dumps([(type(record).__name__, tuple(record)) for record in group]) + b"\n"
         with self.lock:
-            half = self._active
-            if half is None:
-                self._resting = _Half(self._place)
-                half = self._active = _Half(self._place)
-            written = os.write(half.file, line)
-            if written != len(line):
-                os.ftruncate(half.file, os.fstat(half.file).st_size - written)
-                raise OSError("the disk is full")
-            half.lines += 1
+            if self._active is None:
+                self.prepare()
+            assert self._active is not None
+            if not self._active.store(line):
+                return False
             queued.append(group)
+            return True
 
     def turn(self) -> None:
         """Turn to the other half, if all it holds is committed: what is queued now is in this one."""
-        if self._active is not None and self._active.lines:
+        if self._active is not None and self._active.used:
             with self.lock:
-                if self._resting is not None and not self._resting.lines:
+                if self._resting is not None and not self._resting.used:
                     self._active, self._resting = self._resting, self._active
 
     def committed(self) -> None:
         """All that was queued at the last `turn` is in the ledger."""
         half = self._resting
-        if half is not None and half.lines:
+        if half is not None and half.used:
             half.empty()
 
     def remove(self) -> None:
@@ -128,16 +181,16 @@ class Journal:
         with self.lock:
             for half in (self._active, self._resting):
                 if half is not None:
-                    with contextlib.suppress(OSError):
-                        os.unlink(half.path)  # noqa: PTH108 - pathlib may be gone at the interpreter's end
+                    half.remove()
             self.forget()
 
     def forget(self) -> None:
         """Give up the files without removing them: they are the parent process's."""
-        for half in (self._active, self._resting):
-            if half is not None:
-                os.close(half.file)
+        halves = (self._active, self._resting)
         self._active = self._resting = None
+        for half in halves:
+            if half is not None:
+                half.close()
 
 
 def orphans(place: Place) -> list[Path]:
@@ -168,7 +221,8 @@ def fold_in(path: Path, connection: sqlite3.Connection) -> int | None:
     try:
         if not _lock(file) or not _is_at(file, str(path)):
             return None
-        records = [record for line in path.read_bytes().splitlines() for record in _read(line)]
+        booked = path.read_bytes().partition(b"\0")[0]
+        records = [record for line in booked.splitlines() for record in _read(line)]
         connection.execute("BEGIN IMMEDIATE")
         try:
             for kind, row in records:
@@ -204,6 +258,12 @@ def _read(line: bytes) -> list[tuple[str, list[Any]]]:
         return [(kind, row) for kind, row in group if len(row) == _WIDTHS[kind]]  # type: ignore[attr-defined]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return []
+
+
+def _fill(file: int) -> None:
+    """Write a file full of zeros, so that a store to its mapping never needs room on the disk."""
+    if os.write(file, bytes(_ROOM)) != _ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _lock(file: int) -> bool:

@@ -37,8 +37,8 @@ CLOCK_TOLERANCE_US: Final = 5_000_000
 class Ledger(LedgerReader):
     """The books: an append-only SQLite file of every step, who pays for it and what it cost.
 
-    Every `Ledger` of one path in one process shares one connection. Rows are durable when `post` returns,
-    or, posted on a running event loop, when `flush` or `settle` says so. It does not price, attribute or
+    Every `Ledger` of one path in one process shares one connection. Rows are durable when `post` or
+    `book` returns: committed, or written down in the process's journal and committed soon. It does not price, attribute or
     decide anything, and stores no text of prompts and answers.
 
     >>> from spendgraph.ledger import Ledger, ContextRow, StepRow
@@ -85,7 +85,7 @@ class Ledger(LedgerReader):
         return LedgerReader.at(url)
 
     def post(self, *records: Record) -> None:
-        """Write records in ONE transaction: committed on return, or queued where an event loop is running.
+        """Write records in ONE transaction: committed on return, or, where an event loop is running, written down.
 
         Contexts and prices come before the rows that name them. What was posted before counts once.
 
@@ -101,8 +101,8 @@ class Ledger(LedgerReader):
         """Write down what a step brings in ONE transaction: durable on return, in the tables soon.
 
         The records are a line of the process's journal when this returns, which `kill -9` does not take away,
-        and rows some milliseconds later; whoever reads through this process sees them at once. On a running
-        event loop they are posted.
+        and rows some milliseconds later; whoever reads through this process sees them at once. It never waits
+        for another process, and may be called on an event loop.
 
         Raises:
             LedgerUnavailable: They could not be written now; they stay queued.
@@ -184,14 +184,6 @@ class Ledger(LedgerReader):
 
         self._writer.thread.ask(Request(reply))
         return not isinstance(await done, Exception)
-
-    def settle(self, max_wait: float = 0.005) -> None:
-        """On an event loop, wait briefly for what is queued; not at all while the ledger is known to lag."""
-        writer = self._writer
-        if writer.lagging or writer.idle or _get_running_loop() is None:
-            return
-        if isinstance(self._wait_for_thread(None, max_wait), LedgerBusy):
-            writer.lagging = True
 
     def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
         """The one unfinished task of a thread of a graph, to be gone on with.

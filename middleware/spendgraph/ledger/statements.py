@@ -67,11 +67,10 @@ STATEMENTS: Final[dict[type, tuple[str, ...]]] = {
 }
 """The statements that write each type of record, with the record as their parameters."""
 
-STEPS_AT_ONCE: Final = 16
-"""How many steps `INSERT_STEPS` writes."""
-
-INSERT_STEPS: Final = _insert("steps", "step_id", StepRow._fields, STEPS_AT_ONCE)
-"""Writes many steps in one statement.
+STEPS_AT_ONCE: Final[dict[int, str]] = {
+    rows: _insert("steps", "step_id", StepRow._fields, rows) for rows in (256, 128, 64, 32, 16, 8, 4, 2)
+}
+"""Statements that write so many steps each, the longest first.
 
 sqlite3 releases the interpreter's lock around each statement, and a thread beside a busy event loop waits
 milliseconds to get it back: few statements mean that the ledger's write lock is held briefly.

@@ -24,7 +24,7 @@ from spendgraph.ledger import journal, spool
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose, open_writer
 from spendgraph.ledger.journal import Journal
 from spendgraph.ledger.records import ContextRow, PriceRow, Record, StepRow
-from spendgraph.ledger.statements import INSERT_STEPS, STATEMENTS, STEPS_AT_ONCE
+from spendgraph.ledger.statements import STATEMENTS, STEPS_AT_ONCE
 from spendgraph.ledger.thread import LedgerThread
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class Writer:
         queued: Transactions not yet written, in order.
         failure: Why the last write failed; `None` while the ledger is healthy.
         journal: Holds the steps that are booked and not yet committed.
-        lagging: Somebody waited in vain for the queue, and it has not been empty since.
         thread: The ledger thread.
-        writing: A transaction taken from the queue is under way.
     """
 
     __slots__ = (
@@ -78,19 +76,15 @@ class Writer:
         "_writes",
         "failure",
         "journal",
-        "lagging",
         "place",
         "queued",
         "thread",
-        "writing",
     )
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.queued: deque[Group] = deque()
         self.failure: LedgerUnavailable | None = None
-        self.lagging = False
-        self.writing = False
         self.thread = LedgerThread(self)
         self.journal = Journal(place)
         self._lock = threading.RLock()
@@ -123,6 +117,9 @@ class Writer:
                         logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
                 except (OSError, sqlite3.Error) as error:
                     logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
+            if self.journal.is_possible:
+                with contextlib.suppress(OSError):  # a full disk: steps are posted
+                    self.journal.prepare()
 
     def post(self, group: Group) -> None:
         """Write one transaction; on a running event loop, leave it to the ledger thread.
@@ -133,7 +130,8 @@ class Writer:
         """
         # Owned already: a finalizer that the collector runs in the middle of this thread's own transaction.
         if _get_running_loop() is not None or self._lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
-            self.queued.append(group)
+            if not self._journalled(group):
+                self.queued.append(group)
             self.thread.signal()
             return
         with self._lock:
@@ -156,20 +154,24 @@ class Writer:
     def book(self, group: Group) -> None:
         """Write a transaction down for good, and commit it some milliseconds later with others.
 
-        Where there can be no journal (on an event loop, in memory, on a full disk), it is posted.
+        Where it cannot be written down (a ledger in memory, a full journal or disk), it is posted.
         """
-        if self.journal.is_possible and _get_running_loop() is None:
-            try:
-                self.journal.append(group, self.queued)
-            except (OSError, TypeError):
-                pass  # posting says what is wrong
-            else:
-                if len(self.queued) < _BOOKED_AT_MOST:
-                    self.thread.signal_later()
-                else:
-                    self.thread.signal()
-                return
-        self.post(group)
+        if not self._journalled(group):
+            self.post(group)
+        elif len(self.queued) < _BOOKED_AT_MOST:
+            self.thread.signal_later()
+        else:
+            self.thread.signal()
+
+    def _journalled(self, group: Group) -> bool:
+        """Write a transaction down and queue it, if there is a journal, or can be one without touching files on a loop."""
+        journal = self.journal
+        if not journal.is_ready and (not journal.is_possible or _get_running_loop() is not None):
+            return False
+        try:
+            return journal.append(group, self.queued)
+        except (OSError, TypeError):
+            return False  # posting it says what is wrong
 
     def defer(self, group: Group) -> None:
         """Queue a transaction that may be written a little later, with the next one; never blocks."""
@@ -195,11 +197,6 @@ class Writer:
                 self.failure = problem
                 raise problem
             pauses.sleep()
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything posted is written."""
-        return not self.queued and not self.writing
 
     def try_once(self) -> LedgerUnavailable | None:
         """Try to write everything queued, without waiting for other processes; say why it failed."""
@@ -255,7 +252,6 @@ class Writer:
         inherited = [record for group in self.queued for record in group]
         self.queued = deque((record,) for record in inherited if isinstance(record, ContextRow | PriceRow))
         self.failure = None
-        self.lagging = self.writing = False
         self.thread = LedgerThread(self)
         self.journal.forget()
         self.journal = Journal(self.place)
@@ -297,8 +293,8 @@ class Writer:
             raise OSError("its file was moved or deleted")
         execute("BEGIN IMMEDIATE")
         try:
-            if len(records) >= STEPS_AT_ONCE:
-                records = self._write_steps(execute, records)
+            if len(records) > 2:
+                records = _write_steps(execute, records)
             for record in records:
                 for sql in STATEMENTS[type(record)]:
                     # Binding a plain tuple is three times as fast as binding a named one.
@@ -309,21 +305,6 @@ class Writer:
                 execute("ROLLBACK")
             raise
 
-    def _write_steps(self, execute: Callable[..., object], records: Sequence[Record]) -> list[Record]:
-        """Write full runs of steps with few statements, and everything before them; return the rest."""
-        run: list[Record] = []
-        for record in records:
-            run.append(record)
-            if type(record) is not StepRow:
-                for earlier in run:
-                    for sql in STATEMENTS[type(earlier)]:
-                        execute(sql, tuple(earlier))
-                run.clear()
-            elif len(run) == STEPS_AT_ONCE:
-                execute(INSERT_STEPS, tuple(chain.from_iterable(run)))
-                run.clear()
-        return run
-
     def _drain_once(self) -> LedgerUnavailable | None:
         """Try once to write everything queued; the lock is held."""
         queued = self.queued
@@ -331,7 +312,6 @@ class Writer:
             self.failure = None
             return None
         groups: list[Group] = []
-        self.writing = True
         self.journal.turn()
         with contextlib.suppress(IndexError):
             while True:
@@ -351,10 +331,7 @@ class Writer:
         except BaseException:
             queued.extendleft(reversed(groups))
             raise
-        finally:
-            self.writing = False
         self.failure = None
-        self.lagging = False
         self.journal.committed()
         return None
 
@@ -381,3 +358,20 @@ class Writer:
         except OSError as error:
             kept = f"lost: {error}"
         logger.error("spendgraph: %d rows could not be written: %s; %s", count, problem, kept)
+
+
+def _write_steps(execute: Callable[..., object], records: Sequence[Record]) -> list[Record]:
+    """Write what the steps refer to and then the steps, with few statements; return the last of them."""
+    steps: list[Record] = []
+    for record in records:
+        if type(record) is StepRow:
+            steps.append(record)
+        else:
+            for sql in STATEMENTS[type(record)]:
+                execute(sql, tuple(record))
+    done = 0
+    for rows, sql in STEPS_AT_ONCE.items():
+        while len(steps) - done >= rows:
+            execute(sql, tuple(chain.from_iterable(steps[done : done + rows])))
+            done += rows
+    return steps[done:]
