@@ -49,8 +49,9 @@ def test_importing_spendgraph_takes_less_than_60_ms_of_cpu() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    """The contract of this release, sorted; budgets add theirs later."""
+    """The contract of this release, sorted."""
     assert spendgraph.__all__ == [
+        "BudgetExceeded",
         "ContextError",
         "ContextMissing",
         "CostContext",
@@ -63,8 +64,10 @@ def test_the_public_names_are_these() -> None:
         "PolicyError",
         "PriceError",
         "Refusal",
+        "RefusalSwallowed",
         "SpendCallbackHandler",
         "SpendgraphError",
+        "UnboundedCall",
         "UnpricedModel",
         "__version__",
     ]
@@ -78,5 +81,5 @@ def test_a_public_name_is_there_when_asked_for(name: str) -> None:
 
 def test_an_unknown_name_says_which_names_there_are() -> None:
     """A misspelt name is an AttributeError that lists the right ones."""
-    with pytest.raises(AttributeError, match=r"no attribute 'Metre'; it has ContextError, .*Meter"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Metre'; it has BudgetExceeded, .*Meter"):
         getattr(spendgraph, "Metre")  # noqa: B009

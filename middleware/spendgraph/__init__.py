@@ -26,13 +26,21 @@ if TYPE_CHECKING:
     )
     from spendgraph.hooks.embeddings import MeteredEmbeddings
     from spendgraph.hooks.handler import SpendCallbackHandler
-    from spendgraph.hooks.refusals import ContextMissing, Refusal, UnpricedModel
+    from spendgraph.hooks.refusals import (
+        BudgetExceeded,
+        ContextMissing,
+        Refusal,
+        RefusalSwallowed,
+        UnboundedCall,
+        UnpricedModel,
+    )
     from spendgraph.hooks.rerank import MeteredReranker
     from spendgraph.meter import Meter
 
     __version__: str
 
 __all__ = [
+    "BudgetExceeded",
     "ContextError",
     "ContextMissing",
     "CostContext",
@@ -45,13 +53,16 @@ __all__ = [
     "PolicyError",
     "PriceError",
     "Refusal",
+    "RefusalSwallowed",
     "SpendCallbackHandler",
     "SpendgraphError",
+    "UnboundedCall",
     "UnpricedModel",
     "__version__",
 ]
 
 _HOMES = {
+    "BudgetExceeded": "spendgraph.hooks.refusals",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",
     "CostContext": "spendgraph.context",
@@ -64,8 +75,10 @@ _HOMES = {
     "PolicyError": "spendgraph.errors",
     "PriceError": "spendgraph.errors",
     "Refusal": "spendgraph.hooks.refusals",
+    "RefusalSwallowed": "spendgraph.hooks.refusals",
     "SpendCallbackHandler": "spendgraph.hooks.handler",
     "SpendgraphError": "spendgraph.errors",
+    "UnboundedCall": "spendgraph.hooks.refusals",
     "UnpricedModel": "spendgraph.hooks.refusals",
 }
 

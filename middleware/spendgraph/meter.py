@@ -80,8 +80,8 @@ class Meter:
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger.open(os.fspath(ledger), clock=clock)
         self.prices = PriceBook(self.policy.prices)
         run_elsewhere(self.prices.preload)  # half a second once a process, which no call should wait for
-        self.recorder = StepRecorder(self.ledger, self.policy, self.prices)
         self.tools = ToolRegistry(self.policy)
+        self.recorder = StepRecorder(self.ledger, self.policy, self.prices, self.tools)
         self._raw = RawCalls(self.recorder, self.tools)
         self.listener = Listener(self.recorder, self.tools, object(), context)
         self.attribution = self.listener.attribution

@@ -20,6 +20,7 @@ REQUEST = RawRequest(
     is_async=False,
     inputs="x" * 400,
     max_output_tokens=None,
+    parameters={},
 )
 NOTE = "the answer could not be read (LookupError): its usage is estimated"
 

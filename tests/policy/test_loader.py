@@ -111,15 +111,16 @@ def test_every_example_in_the_starter_policy_counts_once_uncommented() -> None:
     [
         ("version: 2\n", 1, "version: expected '1', found '2'"),
         (
-            "version: 1\nbudgets: []\n",
+            "version: 1\nalerts: []\n",
             2,
-            "unknown key 'budgets': expected one of version, attribution, owners, prices, tools",
+            "unknown key 'alerts': expected one of version, attribution, owners, prices, tools, budgets, estimates, on_swallowed, loop_wait_ms",
         ),
         (
             "atribution: {}\n",
             1,
             (
-                "unknown key 'atribution': expected one of version, attribution, owners, prices, tools; "
+                "unknown key 'atribution': expected one of version, attribution, owners, prices, tools, budgets, estimates, "
+                "on_swallowed, loop_wait_ms; "
                 "did you mean 'attribution'?"
             ),
         ),

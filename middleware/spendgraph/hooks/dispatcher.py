@@ -19,6 +19,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from spendgraph.hooks.inline import inline_here
+from spendgraph.hooks.outcomes import is_refusal
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -84,12 +85,21 @@ class Dispatcher(BaseCallbackHandler):
                 raise
 
     def _conclude(self, end: str, run_id: UUID, *details: Any) -> None:
-        """Hand an end to every listener; a paid answer is not lost because booking it failed."""
+        """Hand an end to every listener; a paid answer is not lost because booking it failed.
+
+        Only a refusal that was ignored is raised, at the end of a root run.
+        """
+        ignored: Exception | None = None
         for listener in self._listeners:
             try:
                 getattr(listener, end)(run_id, *details)
-            except Exception:
+            except Exception as error:
+                if is_refusal(error):
+                    ignored = ignored or error
+                    continue
                 logger.exception("spendgraph: the end of a run could not be booked (%s)", end)
+        if ignored is not None:
+            raise ignored
 
     def on_chain_start(
         self,
@@ -203,9 +213,7 @@ class _RefusalsAreNotHandlerErrors(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record but those about our own refusals."""
         if record.args and isinstance(record.args, tuple) and record.args[0] in _OUR_HANDLERS:
-            refusals = sys.modules.get("spendgraph.hooks.refusals")
-            error = sys.exc_info()[1]
-            return refusals is None or not isinstance(error, refusals.Refusal)
+            return not is_refusal(sys.exc_info()[1])
         return True
 
 

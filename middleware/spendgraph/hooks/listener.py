@@ -12,12 +12,13 @@ import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spendgraph.errors import LedgerError
+from spendgraph.errors import LedgerError, SpendgraphError
 from spendgraph.hooks import wire
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
+from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
 from spendgraph.pricing import (
     CompletionBatches,
     Reported,
@@ -61,6 +62,7 @@ class Listener:
         self.recorder = recorder
         self.tools = tools
         self.attribution = Attribution(recorder, owner, resolver, self._lost)
+        self._raises_swallowed = recorder.policy.on_swallowed == "raise"
         self.installed = False
         self.closed = False
         self._runs = self.attribution.runs
@@ -121,7 +123,13 @@ class Listener:
 
     def _open(self, run_id: UUID, run: Run, kind: StepKind, name: str, **details: Any) -> None:
         step_id = str(run_id) if run.use == 1 else f"{run_id}/{run.use}"
-        run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
+        try:
+            run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
+        except SpendgraphError as error:
+            note_refusal(run, error)
+            raise
+        if run.parent is not None:
+            note_admission(run)
 
     # Chains
 
@@ -138,13 +146,21 @@ class Listener:
         self._begin(run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True)
 
     def chain_end(self, run_id: UUID) -> None:
-        """A graph, node or chain ended."""
+        """A graph, node or chain ended.
+
+        Raises:
+            RefusalSwallowed: A call inside was refused, and nobody dealt with that.
+        """
         run = self._ending(run_id)
         if run is None:
             return
         parent = run.parent
         if parent is None:
-            self._root_ended(run, "paused" if run.paused else "finished")
+            ignored = swallowed(run, raises=self._raises_swallowed) if run.refused else None
+            status: TaskStatus = "refused" if ignored else "paused" if run.paused else "finished"
+            self._root_ended(run, status)
+            if ignored is not None:
+                raise ignored
         elif run.place is not parent.place:  # attempts are counted of a node that fails
             run.place.task.attempts.pop(run.place.checkpoint_ns, None)
 

@@ -20,13 +20,18 @@ def is_pause(error: BaseException) -> bool:
     return isinstance(error, pausing)
 
 
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether this is one of our refusals (without importing them)."""
+    refusals = sys.modules.get("spendgraph.hooks.refusals")
+    return refusals is not None and isinstance(error, refusals.Refusal)
+
+
 def task_status(error: BaseException | None) -> TaskStatus:
     """The status of a task whose code ended with this exception, or with none."""
     if error is None:
         return "finished"
     if is_pause(error):
         return "paused"
-    refusals = sys.modules.get("spendgraph.hooks.refusals")
-    if refusals is not None and isinstance(error, refusals.Refusal):
+    if is_refusal(error):
         return "refused"
     return "cancelled" if type(error).__name__ in _CANCELLATIONS else "failed"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spendgraph.context import CostContext
+    from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
 
 
@@ -130,7 +131,7 @@ class Run:
     It does not hold its id: see `spendgraph.hooks.memory`.
     """
 
-    __slots__ = ("ended", "key", "owns_task", "parent", "paused", "place", "spend", "step", "use")
+    __slots__ = ("ended", "key", "owns_task", "parent", "paused", "place", "refused", "spend", "step", "use")
 
     def __init__(
         self,
@@ -146,10 +147,20 @@ class Run:
         self.owns_task = owns_task
         self.step: OpenStep | None = None
         self.paused = False
+        self.refused: list[tuple[Run | None, Refusal]] | None = None
+        """Of a root: calls inside that were refused, each with the run that made it."""
         self.ended = False
         self.key: object = None
         self.use = 1
         """How many runs have had its id: callers may give one id to several runs, one after the other."""
+
+    @property
+    def root(self) -> Run:
+        """The outermost run around this one."""
+        run = self
+        while run.parent is not None:
+            run = run.parent
+        return run
 
     def is_inside(self, other: Run) -> bool:
         """Whether `other` is this run or one of those that enclose it."""

@@ -91,6 +91,7 @@ class RawCalls:
         owner: str = "",
         inputs: object = None,
         max_output_tokens: int | None = None,
+        reserve: Decimal | str | float | None = None,
     ) -> RawStep:
         """A step of any kind, as a `with` or `async with` block whose object is told what it cost.
 
@@ -102,6 +103,10 @@ class RawCalls:
             owner: The team that provides it.
             inputs: What is sent, for an estimate where usage is missing; never stored.
             max_output_tokens: The most the answer may hold, for an upper bound where it is not heard.
+            reserve: Dollars to set aside in budgets before it starts: the most it may cost.
+
+        Raises:
+            ValueError: `reserve` is not an amount of money.
         """
         known, name = _kind_and_name(kind, name)
         return RawStep(
@@ -114,6 +119,7 @@ class RawCalls:
             owner=owner,
             inputs=inputs,
             max_output_tokens=max_output_tokens,
+            reserve_nanousd=None if reserve is None else dollars(reserve, name=f"step {name!r}: reserve"),
         )
 
     def record(
@@ -162,7 +168,9 @@ class RawCalls:
             started_us = ended_us
         if started_us is not None and ended_us is not None and ended_us < started_us:
             raise ValueError(f"{said}: it ended ({ended}) before it started ({started})")
-        step = self._recorder.open(new_id(), self._recorder.here(), known, name)
+        step = self._recorder.open(
+            new_id(), self._recorder.here(), known, name, fixed_nanousd=cost, is_spent=True
+        )
         if started_us is not None:
             step.started_us = started_us
         self._recorder.close(

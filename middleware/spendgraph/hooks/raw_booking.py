@@ -58,6 +58,7 @@ class RawBooking:
             model=request.model,
             inputs=request.inputs,
             max_output_tokens=request.max_output_tokens,
+            parameters=request.parameters,
         )
 
     def answered(self, response: object) -> None:

@@ -53,6 +53,7 @@ _INPUTS = (
     "tools",
     "toolConfig",
 )
+_TRANSPORT = ("extra_headers", "extra_query", "timeout")
 _OUTPUT_LIMITS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 
 
@@ -69,6 +70,7 @@ class RawRequest:
         is_async: Whether calling the function returns a coroutine.
         inputs: What is sent, by reference, for an estimate; never stored.
         max_output_tokens: The request's own ceiling of the answer, or `None`.
+        parameters: What else is sent, by reference; never stored.
     """
 
     provider: str
@@ -79,6 +81,7 @@ class RawRequest:
     is_async: bool
     inputs: object
     max_output_tokens: int | None
+    parameters: Mapping[str, Any]
 
 
 def describe(fn: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> RawRequest:
@@ -109,6 +112,11 @@ def describe(fn: Callable[..., object], args: tuple[Any, ...], kwargs: Mapping[s
         is_async=shape not in {"manager", "http"} and inspect.iscoroutinefunction(inspect.unwrap(bound)),
         inputs={name: given[name] for name in _INPUTS if given.get(name)},
         max_output_tokens=_output_limit(given),
+        parameters={
+            name: value
+            for name, value in given.items()
+            if name == "tools" or not (name in _INPUTS or name in _TRANSPORT)
+        },
     )
 
 

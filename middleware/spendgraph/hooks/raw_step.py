@@ -46,6 +46,7 @@ class RawStep:
         owner: str,
         inputs: object,
         max_output_tokens: int | None,
+        reserve_nanousd: int | None,
     ) -> None:
         self._recorder = recorder
         self._tools = tools
@@ -56,6 +57,7 @@ class RawStep:
         self._owner = owner
         self._inputs = inputs
         self._max_output_tokens = max_output_tokens
+        self._reserve_nanousd = reserve_nanousd
         self._step: OpenStep | None = None
         self._reported: Reported | None = None
         self._cost_nanousd: int | None = None
@@ -127,6 +129,7 @@ class RawStep:
             model=self._model,
             inputs=self._inputs,
             max_output_tokens=self._max_output_tokens,
+            fixed_nanousd=self._reserve_nanousd,
         )
         return self
 

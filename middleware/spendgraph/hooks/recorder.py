@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.hooks.admission import Admission
-from spendgraph.hooks.corrections import correction_of
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
+from spendgraph.hooks.reserving import Reservations
 from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
 from spendgraph.ids import new_id
+from spendgraph.ledger.corrections import late_correction
+from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import (
     ContextRow,
     CostBasis,
@@ -40,6 +42,7 @@ from spendgraph.pricing import Reported, estimate_usage
 if TYPE_CHECKING:
     from spendgraph.context import CostContext
     from spendgraph.hooks.places import Run
+    from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
     from spendgraph.policy import Policy
     from spendgraph.pricing import Price, PriceBook
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MOST_KEPT = 10_000
-_UNHEARD = "the end of the call was never heard"
 
 
 class StepRecorder:
@@ -57,9 +59,10 @@ class StepRecorder:
         ledger: Where the rows go.
         policy: Required tags, owners and what to do about unknown prices.
         prices: The price book.
+        tools: What tools cost.
     """
 
-    def __init__(self, ledger: Ledger, policy: Policy, prices: PriceBook) -> None:
+    def __init__(self, ledger: Ledger, policy: Policy, prices: PriceBook, tools: ToolRegistry) -> None:
         self.ledger = ledger
         self.policy = policy
         self.prices = prices
@@ -70,6 +73,11 @@ class StepRecorder:
         self._known: set[str] = set()
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
+        self._reservations: Reservations | None = None
+        if policy.budgets:
+            self._reservations = Reservations(
+                ledger, policy, prices, tools, self._rows, self._introduction, self.decide
+            )
 
     # Opening
 
@@ -86,11 +94,29 @@ class StepRecorder:
         max_output_tokens: int | None = None,
         run: Run | None = None,
         parameters: object = None,
+        fixed_nanousd: int | None = None,
+        is_spent: bool = False,
     ) -> OpenStep:
         """Open a step before its call goes out.
 
+        Args:
+            step_id: Its id.
+            place: Where it stands.
+            kind: What it is.
+            name: What runs.
+            provider: Who answers.
+            model: The model asked for.
+            inputs: What is sent, kept until the end.
+            max_output_tokens: The most the answer may hold.
+            run: The LangChain run it is.
+            parameters: What else is sent.
+            fixed_nanousd: What it costs at most, where the caller knows.
+            is_spent: The money is gone already: nothing is refused for want of it.
+
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
+            BudgetExceeded: A budget has not enough room left.
+            UnboundedCall: A strict budget cannot tell what the call may cost at most.
             UnpricedModel: No price is known for the model and the policy blocks.
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
         """
@@ -98,12 +124,6 @@ class StepRecorder:
         started_us = self.clock()
         self._admission.admit(step_id, place, kind, name, provider, model, started_us)
         task = place.task
-        is_replay = False
-        if task.replays_left:
-            left = task.replays_left.get((place.checkpoint_ns, kind), 0)
-            if left > 0:
-                task.replays_left[place.checkpoint_ns, kind] = left - 1
-                is_replay = True
         step = OpenStep(
             step_id,
             place,
@@ -113,11 +133,18 @@ class StepRecorder:
             model=model,
             inputs=inputs,
             started_us=started_us,
-            is_replay=is_replay,
+            is_replay=False,
             max_output_tokens=max_output_tokens,
             run=run,
             parameters=parameters,
         )
+        if self._reservations is not None:
+            self._reservations.admit(step, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+        if task.replays_left:
+            left = task.replays_left.get((place.checkpoint_ns, kind), 0)
+            if left > 0:
+                task.replays_left[place.checkpoint_ns, kind] = left - 1
+                step.is_replay = True
         task.open_steps[step_id] = self.open_steps[step_id] = step
         return step
 
@@ -176,23 +203,26 @@ class StepRecorder:
         step.inputs = step.parameters = None  # a prompt lives no longer than its call
         if step.booked is not None:
             booked, step.booked = step.booked, None
-            self._post(step.place, correction_of(booked, row), price)
+            self._post(step, late_correction(booked, row), price)
             return
-        self._post(step.place, row, price, end_task=end_task)
+        self._post(step, row, price, end_task=end_task)
 
     def settle(self, steps: Iterable[OpenStep]) -> None:
         """Book steps whose end was never heard; a late end corrects them.
 
         A cancelled or timed-out call emits no end event, though it was sent. It is booked as an estimate, or
-        as an upper bound when the request said how long the answer could be.
+        as an upper bound when the request said how long the answer could be; where room was held for it in
+        budgets, at all of that.
         """
         for step in list(steps):
             with self._settling:
                 if not self._take(step):
                     continue
-                ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=_UNHEARD)
+                ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=UNHEARD)
                 price = None
-                if step.kind in TOKEN_KINDS:
+                if step.hold is not None:
+                    row = self._rows.unheard(step, ending.ended_us, step.hold.nanousd, step.hold.tokens)
+                elif step.kind in TOKEN_KINDS:
                     usage = estimate_usage(step.inputs, "")
                     basis: CostBasis = "estimated"
                     if step.max_output_tokens is not None:
@@ -204,11 +234,12 @@ class StepRecorder:
                     row = self._rows.plain(step, None, ending, None)
                 step.booked = row
                 step.inputs = step.parameters = None
-                self._post(step.place, row, price)
+                self._post(step, row, price)
 
     def void(self, step: OpenStep) -> None:
         """Forget a step that was opened and never sent."""
-        self._take(step)
+        if self._take(step) and self._reservations is not None:
+            self._reservations.release(step)
 
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
@@ -258,8 +289,10 @@ class StepRecorder:
     # Writing
 
     def _post(
-        self, place: Place, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
+        self, step: OpenStep, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
     ) -> None:
+        place = step.place
+        booked: Record = row if self._reservations is None else self._reservations.record(step, row)
         task = place.task
         known = self._known
         if (
@@ -268,7 +301,7 @@ class StepRecorder:
             and row.context_id in known
             and (price is None or price.price_id in known)
         ):
-            self._book(task, (row,))
+            self._book(task, (booked,))
             return
         records: list[Record] = [*self._announcement(task), *self._introduction(place.context)]
         if price is not None and price.price_id not in known:
@@ -283,7 +316,7 @@ class StepRecorder:
                     price.note,
                 )
             )
-        records.append(row)
+        records.append(booked)
         if end_task is not None:
             records.append(TaskEnd(task.task_id, end_task, row.ended_us))
         self._book(task, records)
@@ -337,7 +370,7 @@ class StepRecorder:
             ),
         ]
 
-    def _introduction(self, context: CostContext) -> list[Record]:
+    def _introduction(self, context: CostContext) -> list[ContextRow]:
         if context.context_id in self._known:
             return []
         return [

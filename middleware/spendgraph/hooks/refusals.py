@@ -9,6 +9,8 @@ imported when the first refusal is raised, never before.
 
 from __future__ import annotations
 
+from typing import Self
+
 from langgraph.errors import GraphBubbleUp
 
 from spendgraph.errors import SpendgraphError
@@ -61,6 +63,50 @@ class Refusal(SpendgraphError, GraphBubbleUp, RuntimeError):  # noqa: N818 - the
         self.reason = reason or type(self).reason
         self.approval_id = approval_id
         self.hint = hint
+        self.is_handled = False
+
+    def handled(self) -> Self:
+        """Say that this refusal was dealt with on purpose; otherwise it comes back at the end of the run."""
+        self.is_handled = True
+        return self
+
+
+class BudgetExceeded(Refusal):
+    """A budget has not enough room left for the call. Amounts are in the budget's unit, nano-USD for money."""
+
+    reason = "budget_exceeded"
+
+
+class UnboundedCall(Refusal):
+    """A strict budget admits only calls with a proven ceiling; the message names what the call lacks."""
+
+    reason = "unbounded_call"
+
+
+class RefusalSwallowed(Refusal):
+    """A refusal was caught on the way, and the run went on as if the call had answered.
+
+    Attributes:
+        refusal: The refusal; `refusal.handled()` where it is caught says that this is meant.
+    """
+
+    reason = "refusal_swallowed"
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(
+            f"A refused call was ignored: {refusal}",
+            hint="Call handled() on the refusal where you catch it, if that is meant.",
+            budget=refusal.budget,
+            owner=refusal.owner,
+            scope=refusal.scope,
+            window=refusal.window,
+            limit=refusal.limit,
+            spent=refusal.spent,
+            held=refusal.held,
+            asked=refusal.asked,
+            approval_id=refusal.approval_id,
+        )
+        self.refusal = refusal
 
 
 class ContextMissing(Refusal):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
+from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import CostBasis, StepRow, StepStatus
 from spendgraph.pricing import Reported, Usage, estimate_usage, with_cache_ttl
 
@@ -140,6 +141,22 @@ class StepRows:
             unit=unit,
         )
 
+    def unheard(self, step: OpenStep, ended_us: int, nanousd: int, tokens: int) -> StepRow:
+        """The row of a step whose end is not heard, at all that was held for it."""
+        sent = min(estimate_usage(step.inputs, "").input_tokens, tokens)
+        return self._row(
+            step,
+            Ending(ended_us, "cancelled"),
+            nanousd,
+            "upper_bound",
+            "cancelled",
+            UNHEARD,
+            Usage(input_tokens=sent, output_tokens=tokens - sent) if tokens else _NO_USAGE,
+            _NOTHING_REPORTED,
+            provider=step.provider,
+            model=step.model,
+        )
+
     def _row(
         self,
         step: OpenStep,
@@ -200,8 +217,8 @@ class StepRows:
             unit,
             cost,  # cost_nanousd
             basis,  # cost_basis
-            None,  # estimate_nanousd
-            None,  # reserved_nanousd
+            step.estimate_nanousd,
+            step.reserved_nanousd,
             saved,  # saved_nanousd
             price_id,
             note,  # usage_note

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spendgraph.hooks.places import Place, Run
+    from spendgraph.ledger.holds import Hold
     from spendgraph.ledger.records import StepRow
 
 
@@ -18,6 +19,8 @@ class OpenStep:
 
     __slots__ = (
         "booked",
+        "estimate_nanousd",
+        "hold",
         "inputs",
         "is_replay",
         "kind",
@@ -27,6 +30,7 @@ class OpenStep:
         "parameters",
         "place",
         "provider",
+        "reserved_nanousd",
         "run",
         "started_us",
         "step_id",
@@ -60,5 +64,9 @@ class OpenStep:
         self.max_output_tokens = max_output_tokens
         self.run = run
         self.parameters = parameters
+        self.estimate_nanousd: int | None = None
+        self.reserved_nanousd: int | None = None
+        self.hold: Hold | None = None
+        """What is held for it in budgets."""
         self.booked: StepRow | None = None
         """The row already booked, when the step was settled before its end was heard."""

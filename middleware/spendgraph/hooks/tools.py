@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spendgraph.hooks.tool_prices import Charge, ToolPrice, charge, charged, per_unit
+from spendgraph.money import nanousd
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -106,6 +107,15 @@ class ToolRegistry:
     def owner(self, name: str) -> str:
         """The team that publishes a tool, or an empty string."""
         return self.find(name).owner
+
+    def upfront(self, name: str) -> tuple[bool, int | None]:
+        """Whether a tool costs anything, and what a call costs if that is known beforehand, in nano-USD."""
+        price = self.find(name)
+        if not price.is_priced:
+            return False, None
+        if price.usd_per_unit is not None or price.price is not None or price.usd_per_call is None:
+            return True, None
+        return True, nanousd(price.usd_per_call)
 
     def charge(self, name: str, result: object) -> Charge:
         """What a call of a tool that returned `result` costs; never raises."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spendgraph.ledger.budgets import BudgetRow
+from spendgraph.ledger.holds import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.ledger import Ledger
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import (
@@ -9,6 +11,8 @@ from spendgraph.ledger.records import (
     CostBasis,
     DecisionRow,
     Entry,
+    HeldStep,
+    HoldRelease,
     PriceRow,
     Record,
     StepKind,
@@ -24,16 +28,22 @@ from spendgraph.ledger.tree import TaskTree
 from spendgraph.ledger.verify import Problem
 
 __all__ = [
+    "Ask",
+    "BudgetRow",
     "ContextRow",
     "CostBasis",
     "DecisionRow",
     "Entry",
+    "HeldStep",
+    "Hold",
+    "HoldRelease",
     "Ledger",
     "LedgerReader",
     "PausedTask",
     "PriceRow",
     "Problem",
     "Record",
+    "Shortfall",
     "StepKind",
     "StepRow",
     "StepStatus",
@@ -42,4 +52,5 @@ __all__ = [
     "TaskStart",
     "TaskStatus",
     "TaskTree",
+    "Want",
 ]

@@ -58,3 +58,18 @@ def correction_of(
         "usage_note": reason,
     }
     return StepRow(**{**same, **changes})
+
+
+def late_correction(booked: StepRow, actual: StepRow) -> StepRow:
+    """The row that turns what was booked of a step into what its late end says.
+
+    It carries signed differences, so that every sum over the step's rows is the actual amount; all else in
+    it is as the late end said. It belongs, like the step, to the step's start.
+    """
+    deltas = {name: getattr(actual, name) - getattr(booked, name) for name in CORRECTABLE}
+    return actual._replace(
+        step_id=f"{booked.step_id}/late",
+        entry="correction",
+        corrects_step_id=booked.step_id,
+        **deltas,
+    )

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import orjson
 
 from spendgraph.ids import new_id
-from spendgraph.ledger.records import Record
-from spendgraph.ledger.statements import AGAIN
+from spendgraph.ledger.records import HeldStep, Record, StepRow
+from spendgraph.ledger.writing import write_again
 
 fcntl: Any
 try:
@@ -45,9 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_STATEMENTS = {kind.__name__: statements for kind, statements in AGAIN.items()}
-_WIDTHS: dict[str, int] = {kind.__name__: len(kind._fields) for kind in get_args(Record)}
-
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Record)}
 
 _ROOM: Final = 512 * 1024
 """The bytes of one half: twice what the steps need that may wait for a commit."""
@@ -225,16 +223,14 @@ def fold_in(path: Path, connection: sqlite3.Connection) -> int | None:
         records = [record for line in booked.splitlines() for record in _read(line)]
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for kind, row in records:
-                for sql in _STATEMENTS[kind]:
-                    connection.execute(sql, row)
+            write_again(connection.execute, records)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         path.unlink()
-        return sum(kind == "StepRow" for kind, _ in records)
+        return sum(isinstance(record, StepRow | HeldStep) for record in records)
     finally:
         os.close(file)
 
@@ -251,13 +247,20 @@ def _journals(place: Place) -> list[Path]:
     ]
 
 
-def _read(line: bytes) -> list[tuple[str, list[Any]]]:
+def _read(line: bytes) -> list[Record]:
     """The records of a line; none of a line that was torn."""
     try:
-        group: object = orjson.loads(line)
-        return [(kind, row) for kind, row in group if len(row) == _WIDTHS[kind]]  # type: ignore[attr-defined]
+        return [_record(kind, row) for kind, row in orjson.loads(line)]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return []
+
+
+def _record(kind: str, row: list[Any]) -> Record:
+    of = _KINDS[kind]
+    if len(row) != len(of._fields) or (of is HeldStep and len(row[0]) != len(StepRow._fields)):
+        raise ValueError("the record is another version's")
+    record: Record = of(*row)
+    return record
 
 
 def _fill(file: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
@@ -10,20 +11,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
-from spendgraph.ledger import registry
+from spendgraph.ledger import keeping, registry
+from spendgraph.ledger.budgets import register
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
+from spendgraph.ledger.holds import Hold, Shortfall
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
+from spendgraph.ledger.records import HoldRelease
 from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.thread import Request
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
+    from spendgraph.ledger.budgets import BudgetRow
+    from spendgraph.ledger.holds import Ask, Execute
     from spendgraph.ledger.records import CostBasis, Record, StepRow
     from spendgraph.ledger.writer import Writer
 
@@ -185,6 +191,50 @@ class Ledger(LedgerReader):
         self._writer.thread.ask(Request(reply))
         return not isinstance(await done, Exception)
 
+    def register(self, budgets: Sequence[BudgetRow]) -> None:
+        """Keep a version of every budget that is new or has changed.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be written.
+        """
+        now_us = self._clock()
+
+        def act(execute: Execute) -> None:
+            register(execute, budgets, now_us)
+
+        run_elsewhere(lambda: self._writer.transact(act))
+
+    def reserve(self, ask: Ask, *, loop_wait_s: float = LOOP_WAIT_S) -> Hold | Shortfall:
+        """Take room for a call in all its windows, in ONE transaction, or in none.
+
+        Args:
+            ask: How much, where, and the step to book should the call's end never be heard.
+            loop_wait_s: How long an event loop waits for the ledger thread at most.
+
+        Returns:
+            What is held, to be named when the step is booked (`HeldStep`) or given up (`HoldRelease`); or the
+            first window without enough room.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer in time.
+            LedgerUnavailable: The ledger cannot be written: nothing is held.
+        """
+        writer, now_us = self._writer, self._clock()
+        if _get_running_loop() is None:
+            return keeping.reserve(writer, ask, now_us)
+
+        def give_back(found: object) -> None:
+            if isinstance(found, Hold):
+                writer.post((HoldRelease(ask.step.step_id),))
+
+        found = self._wait_for_thread(
+            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s), loop_wait_s, give_back
+        )
+        if isinstance(found, Exception):
+            raise found
+        assert isinstance(found, Hold | Shortfall)
+        return found
+
     def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
         """The one unfinished task of a thread of a graph, to be gone on with.
 
@@ -204,7 +254,7 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             found = self._writer.query(find)
         else:
-            found = self._wait_for_thread(find, LOOP_WAIT_S)
+            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), LOOP_WAIT_S)
         if isinstance(found, Exception):
             raise found
         assert found is None or isinstance(found, PausedTask)
@@ -263,13 +313,35 @@ class Ledger(LedgerReader):
         if isinstance(result, LedgerError):
             raise (self._writer.failure or result).with_traceback(None)
 
-    def _wait_for_thread(self, work: Callable[[sqlite3.Connection], Any] | None, seconds: float) -> object:
-        """What the ledger thread replies, or a `LedgerBusy` after some seconds."""
+    def _wait_for_thread(
+        self,
+        act: Callable[[], object] | None,
+        seconds: float,
+        undo: Callable[[Any], None] | None = None,
+    ) -> object:
+        """What the ledger thread replies, or a `LedgerBusy` after some seconds.
+
+        Args:
+            act: What the thread does, after everything queued is written.
+            seconds: How long to wait for it.
+            undo: Called by the thread with a result that came when nobody waited any more.
+        """
         reply: SimpleQueue[object] = SimpleQueue()
-        self._writer.thread.ask(Request(reply.put, work))
+        # Whoever takes it first decides: the thread that the result counts, or this one that it does not.
+        deciding = threading.Lock()
+
+        def answer(result: object) -> None:
+            if deciding.acquire(blocking=False):
+                reply.put(result)
+            elif undo is not None:
+                undo(result)
+
+        self._writer.thread.ask(Request(answer, act))
         try:
             return reply.get(timeout=seconds)
         except Empty:
+            if not deciding.acquire(blocking=False):
+                return reply.get()
             return LedgerBusy(
                 f"the ledger {self.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
                 " holds the write lock, or the disk is slow"

@@ -239,14 +239,82 @@ FROM decisions AS d
 LEFT JOIN contexts AS c ON c.context_id = d.context_id""")
 
 
+@migrations()
+def m006_create_budgets(db: Database) -> None:
+    """What may be spent, what is spent, and what is set aside for calls under way."""
+    db.execute("""\
+CREATE TABLE budgets (
+  budget TEXT NOT NULL,
+  version INTEGER NOT NULL, -- the latest counts now; a window is compared with the limit of its own time
+  owner TEXT NOT NULL,
+  signed_off_by TEXT NOT NULL, -- empty: nobody has signed it off
+  signed_off_on TEXT NOT NULL, -- ISO date
+  unit TEXT NOT NULL CHECK (unit IN ('nanousd', 'tokens', 'calls')),
+  limit_amount INTEGER NOT NULL, -- in unit; 1 US dollar is 1,000,000,000
+  period TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  definition TEXT NOT NULL CHECK (json_valid(definition)), -- the policy's entry, JSON
+  valid_from_us INTEGER NOT NULL, -- microseconds since 1970 UTC
+  PRIMARY KEY (budget, version)
+) STRICT""")
+    _refuse_changes(db, "budgets", "budget", "version")
+    db.execute("""\
+CREATE TABLE windows (
+  window_id INTEGER PRIMARY KEY,
+  budget TEXT NOT NULL,
+  scope TEXT NOT NULL, -- tenant=acme, task=..., or empty for one in all
+  start_us INTEGER NOT NULL, -- the window is [start, end)
+  end_us INTEGER, -- empty: it never ends
+  spent_nanousd INTEGER NOT NULL DEFAULT 0, -- of the steps in step_windows
+  held_nanousd INTEGER NOT NULL DEFAULT 0, -- by the holds of calls under way
+  spent_tokens INTEGER NOT NULL DEFAULT 0,
+  held_tokens INTEGER NOT NULL DEFAULT 0,
+  spent_calls INTEGER NOT NULL DEFAULT 0,
+  held_calls INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (budget, scope, start_us)
+) STRICT""")
+    db.execute("""\
+CREATE TABLE holds (
+  hold_id TEXT NOT NULL PRIMARY KEY, -- the step's id
+  holder TEXT NOT NULL, -- the process that makes the call
+  windows TEXT NOT NULL CHECK (json_valid(windows)), -- ids, a JSON list
+  held_nanousd INTEGER NOT NULL,
+  held_tokens INTEGER NOT NULL,
+  step TEXT NOT NULL CHECK (json_valid(step)), -- the row to book should the end never be heard, JSON
+  lease_until_us INTEGER NOT NULL -- renewed while the process lives; afterwards anybody books the step
+) STRICT""")
+    db.execute("""\
+CREATE TABLE step_windows (
+  step_id TEXT NOT NULL,
+  window_id INTEGER NOT NULL REFERENCES windows (window_id),
+  PRIMARY KEY (step_id, window_id)
+) STRICT, WITHOUT ROWID""")
+    db.execute(f"""\
+CREATE VIEW budget_status AS -- one row per window; held is set aside for calls under way
+SELECT
+  w.budget, w.scope, b.owner, b.signed_off_by, b.period, b.timezone,
+  {_iso("w.start_us")} AS started, {_iso("w.end_us")} AS ends,
+  CASE b.unit WHEN 'nanousd' THEN 'usd' ELSE b.unit END AS unit,
+  CASE b.unit WHEN 'nanousd' THEN round(b.limit_amount / 1e9, 9) ELSE b.limit_amount END AS limit_amount,
+  CASE b.unit WHEN 'nanousd' THEN round(w.spent_nanousd / 1e9, 9) WHEN 'tokens' THEN w.spent_tokens ELSE w.spent_calls END AS spent,
+  CASE b.unit WHEN 'nanousd' THEN round(w.held_nanousd / 1e9, 9) WHEN 'tokens' THEN w.held_tokens ELSE w.held_calls END AS held,
+  w.window_id, b.version
+FROM windows AS w
+JOIN budgets AS b ON b.budget = w.budget AND b.version = (
+  SELECT max(version) FROM budgets AS v
+  WHERE v.budget = w.budget AND (v.valid_from_us < coalesce(w.end_us, 9e18) OR v.version = 1)
+)""")
+
+
 def _iso(column: str) -> str:
     """SQL for a time in microseconds as ISO text with microseconds."""
     seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {column} / 1000000, 'unixepoch')"
     return f"{seconds} || printf('.%06dZ', {column} % 1000000)"
 
 
-def _refuse_changes(db: Database, table: str, key: str) -> None:
+def _refuse_changes(db: Database, table: str, *key: str) -> None:
     """Make a table append-only: UPDATE and DELETE fail, INSERT OR REPLACE of a known key is ignored."""
+    same = " AND ".join(f"{column} = NEW.{column}" for column in key)
     advice = "corrections are new rows" if table == "steps" else "rows are written once"
     for act in ("update", "delete"):
         db.execute(f"""\
@@ -257,7 +325,7 @@ END""")
     # REPLACE deletes the old row without firing the trigger above, so it has to be stopped before.
     db.execute(f"""\
 CREATE TRIGGER {table}_keep_first BEFORE INSERT ON {table}
-WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})
+WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
 BEGIN
   SELECT raise(IGNORE);
 END""")

@@ -7,8 +7,10 @@ question holds back the WAL's checkpoint.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from spendgraph.clock import to_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
 from spendgraph.ledger.connection import open_reader
@@ -19,7 +21,6 @@ from spendgraph.ledger.verify import Problem, Progress, verify
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Generator, Iterator, Sequence
-    from datetime import datetime
     from pathlib import Path
     from typing import Self
 
@@ -41,6 +42,15 @@ coalesce(sum(s.cost_nanousd) FILTER (WHERE s.missing_tags <> ''), 0) AS unattrib
 coalesce(sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_bound')), 0)
   AS not_reported_nanousd,
 count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps"""
+
+
+_WINDOWS = """\
+SELECT w.*, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone
+FROM windows AS w
+JOIN budget_status AS s ON s.window_id = w.window_id
+JOIN budgets AS b ON b.budget = s.budget AND b.version = s.version
+WHERE ?1 IS NULL OR (w.start_us <= ?1 AND (w.end_us IS NULL OR w.end_us > ?1))
+ORDER BY w.budget, w.start_us, w.scope"""
 
 
 class LedgerReader:
@@ -142,6 +152,20 @@ class LedgerReader:
         )
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query, [*own, *parameters])]
+
+    def windows(self, at: datetime | int | None = None) -> list[dict[str, Any]]:
+        """The windows of every budget, with what is spent and held, exactly.
+
+        Args:
+            at: Only windows that are open then (an aware datetime, or microseconds).
+
+        Returns:
+            The columns of `windows`, and of the budget's version of that time `owner`, `signed_off_by`, `unit`,
+            `limit_amount` (in that unit), `period` and `timezone`.
+        """
+        at_us = to_us(at) if isinstance(at, datetime) else at
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(_WINDOWS, (at_us,))]
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Check the books: every hash, reference and sum is derived again; an empty list means sound."""

@@ -7,7 +7,7 @@ nano-USD, time is integer microseconds UTC, an empty string means *not known*.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 StepKind = Literal["model", "tool", "retriever", "embedding", "rerank", "other"]
 Entry = Literal["charge", "correction"]
@@ -153,4 +153,25 @@ class DecisionRow(NamedTuple):
     decided_us: int
 
 
-Record = StepRow | ContextRow | PriceRow | TaskStart | TaskEnd | TaskOutcome | DecisionRow
+class HeldStep(NamedTuple):
+    """A step for which room was held: it is booked, and what it cost takes the place of its hold.
+
+    `step` is a `StepRow` as a plain tuple, a charge or the correction of one; `windows` are the ids of the windows
+    it is charged to; what was held of money and tokens is 0 for a correction.
+    """
+
+    step: tuple[Any, ...]
+    windows: tuple[int, ...]
+    held_nanousd: int
+    held_tokens: int
+
+
+class HoldRelease(NamedTuple):
+    """A call for which room was held was not sent after all."""
+
+    hold_id: str
+
+
+Record = (
+    StepRow | ContextRow | PriceRow | TaskStart | TaskEnd | TaskOutcome | DecisionRow | HeldStep | HoldRelease
+)

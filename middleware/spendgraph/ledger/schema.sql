@@ -258,6 +258,83 @@ SELECT
 FROM decisions AS d
 LEFT JOIN contexts AS c ON c.context_id = d.context_id;
 
+CREATE TABLE budgets (
+  budget TEXT NOT NULL,
+  version INTEGER NOT NULL, -- the latest counts now; a window is compared with the limit of its own time
+  owner TEXT NOT NULL,
+  signed_off_by TEXT NOT NULL, -- empty: nobody has signed it off
+  signed_off_on TEXT NOT NULL, -- ISO date
+  unit TEXT NOT NULL CHECK (unit IN ('nanousd', 'tokens', 'calls')),
+  limit_amount INTEGER NOT NULL, -- in unit; 1 US dollar is 1,000,000,000
+  period TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  definition TEXT NOT NULL CHECK (json_valid(definition)), -- the policy's entry, JSON
+  valid_from_us INTEGER NOT NULL, -- microseconds since 1970 UTC
+  PRIMARY KEY (budget, version)
+) STRICT;
+
+CREATE TRIGGER budgets_refuse_update BEFORE UPDATE ON budgets
+BEGIN
+  SELECT raise(ABORT, 'budgets is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER budgets_refuse_delete BEFORE DELETE ON budgets
+BEGIN
+  SELECT raise(ABORT, 'budgets is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER budgets_keep_first BEFORE INSERT ON budgets
+WHEN EXISTS (SELECT 1 FROM budgets WHERE budget = NEW.budget AND version = NEW.version)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TABLE windows (
+  window_id INTEGER PRIMARY KEY,
+  budget TEXT NOT NULL,
+  scope TEXT NOT NULL, -- tenant=acme, task=..., or empty for one in all
+  start_us INTEGER NOT NULL, -- the window is [start, end)
+  end_us INTEGER, -- empty: it never ends
+  spent_nanousd INTEGER NOT NULL DEFAULT 0, -- of the steps in step_windows
+  held_nanousd INTEGER NOT NULL DEFAULT 0, -- by the holds of calls under way
+  spent_tokens INTEGER NOT NULL DEFAULT 0,
+  held_tokens INTEGER NOT NULL DEFAULT 0,
+  spent_calls INTEGER NOT NULL DEFAULT 0,
+  held_calls INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (budget, scope, start_us)
+) STRICT;
+
+CREATE TABLE holds (
+  hold_id TEXT NOT NULL PRIMARY KEY, -- the step's id
+  holder TEXT NOT NULL, -- the process that makes the call
+  windows TEXT NOT NULL CHECK (json_valid(windows)), -- ids, a JSON list
+  held_nanousd INTEGER NOT NULL,
+  held_tokens INTEGER NOT NULL,
+  step TEXT NOT NULL CHECK (json_valid(step)), -- the row to book should the end never be heard, JSON
+  lease_until_us INTEGER NOT NULL -- renewed while the process lives; afterwards anybody books the step
+) STRICT;
+
+CREATE TABLE step_windows (
+  step_id TEXT NOT NULL,
+  window_id INTEGER NOT NULL REFERENCES windows (window_id),
+  PRIMARY KEY (step_id, window_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW budget_status AS -- one row per window; held is set aside for calls under way
+SELECT
+  w.budget, w.scope, b.owner, b.signed_off_by, b.period, b.timezone,
+  strftime('%Y-%m-%dT%H:%M:%S', w.start_us / 1000000, 'unixepoch') || printf('.%06dZ', w.start_us % 1000000) AS started, strftime('%Y-%m-%dT%H:%M:%S', w.end_us / 1000000, 'unixepoch') || printf('.%06dZ', w.end_us % 1000000) AS ends,
+  CASE b.unit WHEN 'nanousd' THEN 'usd' ELSE b.unit END AS unit,
+  CASE b.unit WHEN 'nanousd' THEN round(b.limit_amount / 1e9, 9) ELSE b.limit_amount END AS limit_amount,
+  CASE b.unit WHEN 'nanousd' THEN round(w.spent_nanousd / 1e9, 9) WHEN 'tokens' THEN w.spent_tokens ELSE w.spent_calls END AS spent,
+  CASE b.unit WHEN 'nanousd' THEN round(w.held_nanousd / 1e9, 9) WHEN 'tokens' THEN w.held_tokens ELSE w.held_calls END AS held,
+  w.window_id, b.version
+FROM windows AS w
+JOIN budgets AS b ON b.budget = w.budget AND b.version = (
+  SELECT max(version) FROM budgets AS v
+  WHERE v.budget = w.budget AND (v.valid_from_us < coalesce(w.end_us, 9e18) OR v.version = 1)
+);
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -272,3 +349,6 @@ VALUES (4, 'spendgraph', 'm004_create_decisions_and_settings', strftime('%Y-%m-%
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (5, 'spendgraph', 'm005_create_views', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (6, 'spendgraph', 'm006_create_budgets', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

@@ -16,20 +16,20 @@ import sqlite3
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from spendgraph.ids import new_id
-from spendgraph.ledger.statements import STATEMENTS
+from spendgraph.ledger.records import Record
+from spendgraph.ledger.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from spendgraph.ledger.place import Place
-    from spendgraph.ledger.records import Record
 
 logger = logging.getLogger(__name__)
 
-_TYPES: dict[str, Any] = {kind.__name__: kind for kind in STATEMENTS}
+_TYPES: dict[str, Any] = {kind.__name__: kind for kind in get_args(Record)}
 
 
 def keep(
@@ -126,8 +126,7 @@ def _fold_line(line: str, connection: sqlite3.Connection) -> bool:
         for entry in json.loads(line):
             kind = _TYPES[entry["type"]]
             record = kind(**entry["row"])
-            for sql in STATEMENTS[kind]:
-                connection.execute(sql, record)
+            write(connection.execute, [record])
     except (ValueError, KeyError, TypeError, sqlite3.IntegrityError, sqlite3.ProgrammingError):
         connection.execute("ROLLBACK TO line")
         return False
@@ -139,13 +138,15 @@ def _fold_line(line: str, connection: sqlite3.Connection) -> bool:
 
 def _to_json(record: object) -> dict[str, Any]:
     """A record as JSON; what is no record at all (it was refused for that) as its repr."""
-    if type(record) in STATEMENTS:
+    if type(record).__name__ in _TYPES:
         columns: dict[str, object] = cast("Record", record)._asdict()
         return {"type": type(record).__name__, "row": {name: _value(v) for name, v in columns.items()}}
     return {"type": type(record).__name__, "row": {"repr": repr(record)}}
 
 
 def _value(value: object) -> object:
+    if isinstance(value, tuple):  # of a step inside a record
+        return [_value(each) for each in cast("tuple[object, ...]", value)]
     return value if value is None or isinstance(value, int | float | str) else repr(value)
 
 

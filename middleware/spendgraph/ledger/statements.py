@@ -56,8 +56,10 @@ _TASK_END = "UPDATE tasks SET status = ?2, ended_us = ?3 WHERE task_id = ?1"
 
 _TASK_OUTCOME = "UPDATE tasks SET outcome = ?2, value_nanousd = ?3 WHERE task_id = ?1"
 
+INSERT_STEP: Final = _insert("steps", "step_id", StepRow._fields)
+
 STATEMENTS: Final[dict[type, tuple[str, ...]]] = {
-    StepRow: (_insert("steps", "step_id", StepRow._fields),),
+    StepRow: (INSERT_STEP,),
     ContextRow: (_insert("contexts", "context_id", ContextRow._fields),),
     PriceRow: (_insert("prices", "price_id", PriceRow._fields),),
     DecisionRow: (_insert("decisions", "decision_id", DecisionRow._fields),),

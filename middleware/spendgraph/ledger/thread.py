@@ -13,10 +13,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.errors import LedgerBusy, LedgerError
+from spendgraph.ledger import keeping
 from spendgraph.ledger.connection import Pauses
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
     from spendgraph.ledger.writer import Writer
@@ -33,18 +33,14 @@ _DEFER_S: Final = 0.05
 class Request:
     """Something done once everything queued before it is written.
 
-    `reply` is called in the ledger thread with the result of `work`, or with the error.
+    `reply` is called in the ledger thread with what `act` returns, or with the error.
     """
 
-    __slots__ = ("reply", "work")
+    __slots__ = ("act", "reply")
 
-    def __init__(
-        self,
-        reply: Callable[[Any], None],
-        work: Callable[[sqlite3.Connection], object] | None = None,
-    ) -> None:
+    def __init__(self, reply: Callable[[Any], None], act: Callable[[], object] | None = None) -> None:
         self.reply = reply
-        self.work = work
+        self.act = act
 
 
 class _Stop:
@@ -115,9 +111,11 @@ class LedgerThread:
         pauses: Pauses | None = None
         while True:
             try:
-                message = self._wake.get(timeout=pause)
+                message = self._wake.get(timeout=pause or (keeping.KEEP_S if writer.keeps_holds else None))
             except Empty:
                 message = None
+                if pause is None:
+                    keeping.keep(writer)
             if isinstance(message, _Stop):
                 return
             if isinstance(message, _Later):
@@ -145,9 +143,9 @@ class LedgerThread:
             waiting.clear()
 
     def _answer(self, request: Request) -> object:
-        if request.work is None:
+        if request.act is None:
             return None
         try:
-            return self._writer.query(request.work, drain=False)
+            return request.act()
         except LedgerError as error:
             return error

@@ -115,6 +115,40 @@ def _prices(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
             yield f"price {row['price_id']}", f"its content hashes to {expected}: it was changed"
 
 
+_SPENT = """\
+SELECT w.window_id, w.budget, w.scope, w.spent_nanousd, w.spent_tokens, w.spent_calls,
+  coalesce(sum(s.cost_nanousd), 0) AS nanousd,
+  coalesce(sum(s.input_tokens + s.output_tokens) FILTER (WHERE s.status <> 'cache_hit'), 0) AS tokens,
+  count(s.seq) FILTER (WHERE s.entry = 'charge' AND s.status <> 'cache_hit') AS calls
+FROM windows AS w
+LEFT JOIN step_windows AS m ON m.window_id = w.window_id
+LEFT JOIN steps AS s ON s.step_id = m.step_id
+GROUP BY w.window_id"""
+
+_HELD = """\
+SELECT w.window_id, w.budget, w.scope, w.held_nanousd, w.held_tokens, w.held_calls,
+  coalesce(sum(h.held_nanousd), 0) AS nanousd, coalesce(sum(h.held_tokens), 0) AS tokens, count(h.hold_id) AS calls
+FROM windows AS w
+LEFT JOIN (SELECT holds.*, value AS window_id FROM holds, json_each(holds.windows)) AS h
+  ON h.window_id = w.window_id
+GROUP BY w.window_id"""
+
+
+def _windows(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    """Every counter is the sum of what it counts."""
+    for word, query in (("spent", _SPENT), ("held", _HELD)):
+        for row in connection.execute(query):
+            for unit in ("nanousd", "tokens", "calls"):
+                if row[f"{word}_{unit}"] != row[unit]:
+                    yield (
+                        f"window {row['window_id']} of budget {row['budget']} {row['scope']}".rstrip(),
+                        f"says {row[f'{word}_{unit}']} {unit} {word}, its rows add up to {row[unit]}",
+                    )
+    orphans = "SELECT step_id FROM step_windows AS m WHERE NOT EXISTS (SELECT 1 FROM steps AS s WHERE s.step_id = m.step_id)"
+    for (step_id,) in connection.execute(orphans):
+        yield f"step {step_id}", "is charged to a window, but does not exist"
+
+
 _CORRECTIONS = """\
 SELECT s.step_id, s.corrects_step_id, o.entry, o.task_id = s.task_id AS same_task,
   o.started_us = s.started_us AS same_start
@@ -216,5 +250,6 @@ _CHECKS: Final[dict[str, Callable[[sqlite3.Connection, Place], Iterator[Finding]
     "corrections": _corrections,
     "steps": _steps,
     "tasks": _tasks,
+    "windows": _windows,
     "spools": _spools,
 }

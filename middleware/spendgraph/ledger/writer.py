@@ -16,21 +16,24 @@ import sqlite3
 import threading
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from collections import deque
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
-from spendgraph.ledger import journal, spool
+from spendgraph.ids import new_id
+from spendgraph.ledger import journal, keeping, spool
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose, open_writer
 from spendgraph.ledger.journal import Journal
-from spendgraph.ledger.records import ContextRow, PriceRow, Record, StepRow
-from spendgraph.ledger.statements import STATEMENTS, STEPS_AT_ONCE
+from spendgraph.ledger.records import ContextRow, PriceRow, Record
 from spendgraph.ledger.thread import LedgerThread
+from spendgraph.ledger.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spendgraph.ledger.holds import Execute
     from spendgraph.ledger.place import Place
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +66,8 @@ class Writer:
         place: Where the ledger is.
         queued: Transactions not yet written, in order.
         failure: Why the last write failed; `None` while the ledger is healthy.
+        holder: Names this process among those that hold room in budgets.
+        keeps_holds: This process has taken room, and renews its leases.
         journal: Holds the steps that are booked and not yet committed.
         thread: The ledger thread.
     """
@@ -75,7 +80,9 @@ class Writer:
         "_rejected",
         "_writes",
         "failure",
+        "holder",
         "journal",
+        "keeps_holds",
         "place",
         "queued",
         "thread",
@@ -88,8 +95,10 @@ class Writer:
         self.thread = LedgerThread(self)
         self.journal = Journal(place)
         self._lock = threading.RLock()
+        self.holder = new_id()
+        self.keeps_holds = False
         self._connection: sqlite3.Connection | None = None
-        self._execute: Callable[..., object] | None = None
+        self._execute: Execute | None = None
         self._inode = 0
         self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
         self._writes = 0
@@ -117,6 +126,7 @@ class Writer:
                         logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
                 except (OSError, sqlite3.Error) as error:
                     logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
+            keeping.book_expired(self)
             if self.journal.is_possible:
                 with contextlib.suppress(OSError):  # a full disk: steps are posted
                     self.journal.prepare()
@@ -203,6 +213,25 @@ class Writer:
         with self._lock:
             return self._drain_once()
 
+    def transact(self, work: Callable[[Execute], T], *, timeout: float = BUSY_DEADLINE_S) -> T:
+        """Do something in a transaction of its own, waiting for other processes; not for event loops.
+
+        What is queued is not written before.
+
+        Raises:
+            LedgerUnavailable: The ledger could not be written; nothing was.
+        """
+        pauses = Pauses(timeout)
+        while True:
+            try:
+                with self._lock:
+                    return self._transact(work)
+            except (sqlite3.Error, OSError) as error:
+                problem = diagnose(error, self.place)
+                if not isinstance(problem, LedgerBusy) or pauses.over:
+                    raise problem from error
+            pauses.sleep()
+
     def query(self, work: Callable[[sqlite3.Connection], Any], *, drain: bool = True) -> Any:
         """Read on the writer's connection, after writing what is queued; not for event loops.
 
@@ -252,6 +281,8 @@ class Writer:
         inherited = [record for group in self.queued for record in group]
         self.queued = deque((record,) for record in inherited if isinstance(record, ContextRow | PriceRow))
         self.failure = None
+        self.holder = new_id()
+        self.keeps_holds = False
         self.thread = LedgerThread(self)
         self.journal.forget()
         self.journal = Journal(self.place)
@@ -273,7 +304,7 @@ class Writer:
         except OSError:
             return False
 
-    def _reconnect(self) -> Callable[..., object]:
+    def _reconnect(self) -> Execute:
         self._connect()
         assert self._execute is not None
         return self._execute
@@ -285,6 +316,9 @@ class Writer:
 
     def _write(self, records: Sequence[Record]) -> None:
         """Write records in one transaction; the lock is held."""
+        self._transact(lambda execute: write(execute, records))
+
+    def _transact(self, work: Callable[[Execute], T]) -> T:
         execute = self._execute or self._reconnect()
         # A file that was moved or deleted would take every row without a word: look now and then.
         self._writes += 1
@@ -293,17 +327,13 @@ class Writer:
             raise OSError("its file was moved or deleted")
         execute("BEGIN IMMEDIATE")
         try:
-            if len(records) > 2:
-                records = _write_steps(execute, records)
-            for record in records:
-                for sql in STATEMENTS[type(record)]:
-                    # Binding a plain tuple is three times as fast as binding a named one.
-                    execute(sql, tuple(record))
+            result = work(execute)
             execute("COMMIT")
         except BaseException:
             if self._connection is not None and self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
+        return result
 
     def _drain_once(self) -> LedgerUnavailable | None:
         """Try once to write everything queued; the lock is held."""
@@ -358,20 +388,3 @@ class Writer:
         except OSError as error:
             kept = f"lost: {error}"
         logger.error("spendgraph: %d rows could not be written: %s; %s", count, problem, kept)
-
-
-def _write_steps(execute: Callable[..., object], records: Sequence[Record]) -> list[Record]:
-    """Write what the steps refer to and then the steps, with few statements; return the last of them."""
-    steps: list[Record] = []
-    for record in records:
-        if type(record) is StepRow:
-            steps.append(record)
-        else:
-            for sql in STATEMENTS[type(record)]:
-                execute(sql, tuple(record))
-    done = 0
-    for rows, sql in STEPS_AT_ONCE.items():
-        while len(steps) - done >= rows:
-            execute(sql, tuple(chain.from_iterable(steps[done : done + rows])))
-            done += rows
-    return steps[done:]

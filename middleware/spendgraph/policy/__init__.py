@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spendgraph.policy.budgets import Budget, Exempt, SignOff
     from spendgraph.policy.loader import load_policy, parse_policy
     from spendgraph.policy.models import (
         Attribution,
+        Estimates,
         LongContext,
         ModelPrice,
         OwnerRule,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = [
     "STARTER_POLICY",
     "Attribution",
+    "Budget",
+    "Estimates",
+    "Exempt",
     "LongContext",
     "ModelPrice",
     "OwnerRule",
@@ -33,13 +38,21 @@ __all__ = [
     "PricesPolicy",
     "Rates",
     "Rule",
+    "SignOff",
     "ToolPolicy",
     "load_policy",
     "parse_policy",
     "policy_json_schema",
 ]
 
-_HOME = {"STARTER_POLICY": "starter", "load_policy": "loader", "parse_policy": "loader"}
+_HOME = {
+    "STARTER_POLICY": "starter",
+    "Budget": "budgets",
+    "Exempt": "budgets",
+    "SignOff": "budgets",
+    "load_policy": "loader",
+    "parse_policy": "loader",
+}
 
 
 def __getattr__(name: str) -> object:

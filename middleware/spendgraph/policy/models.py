@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
+from spendgraph.policy.budgets import Budget
 from spendgraph.policy.scalars import BaggageTags, Count, Day, Tag, Tags, Text, Texts, Usd
+from spendgraph.policy.section import Section
 from spendgraph.policy.vocabulary import workload_class
 
 StepKind = Literal["model", "tool", "retriever", "embedding", "rerank", "other"]
@@ -29,17 +23,7 @@ _Version = Annotated[
 ]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        validate_by_name=True,
-        validate_by_alias=True,
-        use_attribute_docstrings=True,
-    )
-
-
-class Rule(_Section):
+class Rule(Section):
     """A requirement that holds for some contexts only."""
 
     when: dict[Tag, Texts] = Field(min_length=1)
@@ -52,7 +36,7 @@ class Rule(_Section):
     """What to tell whoever runs into the rule."""
 
 
-class Attribution(_Section):
+class Attribution(Section):
     """Which tags a task must carry, and what happens without them."""
 
     required: Tags = ()
@@ -87,7 +71,7 @@ class Attribution(_Section):
         return allowed
 
 
-class OwnerRule(_Section):
+class OwnerRule(Section):
     """Which team provides the steps that match; the context's team consumes them."""
 
     kind: StepKind | None = None
@@ -103,7 +87,7 @@ class OwnerRule(_Section):
     """The team that provides them."""
 
 
-class Rates(_Section):
+class Rates(Section):
     """What tokens cost, in dollars."""
 
     input_usd_per_mtok: Usd | None = None
@@ -181,7 +165,7 @@ class ModelPrice(Rates):
         return self
 
 
-class PricesPolicy(_Section):
+class PricesPolicy(Section):
     """Prices of your own, before the price list, and what happens to a model without one."""
 
     unpriced: Literal["block", "record"] = "record"
@@ -191,7 +175,7 @@ class PricesPolicy(_Section):
     """Prices of private deployments, negotiated rates and self-hosted models."""
 
 
-class ToolPolicy(_Section):
+class ToolPolicy(Section):
     """Who publishes a tool and what it costs; without a price it is free."""
 
     owner: Text | None = None
@@ -213,7 +197,14 @@ class ToolPolicy(_Section):
         return self
 
 
-class Policy(_Section):
+class Estimates(Section):
+    """What a call is expected to use, where neither the request nor the ledger's history says."""
+
+    default_output_tokens: Count = 1024
+    """Output tokens of a call without a limit of its own; also the most that a higher limit counts for."""
+
+
+class Policy(Section):
     """The whole policy file; without one nothing is required and everything is recorded.
 
     Example:
@@ -235,6 +226,28 @@ class Policy(_Section):
 
     tools: dict[Text, ToolPolicy] = Field(default_factory=dict)
     """Tools by name; `*` and `?` are wildcards, the first name that matches counts."""
+
+    budgets: tuple[Budget, ...] = ()
+    """What may be spent. Every budget that matches a call must have room for it before it goes out."""
+
+    estimates: Estimates = Estimates()
+    """What a call is expected to use, where nothing says."""
+
+    on_swallowed: Literal["raise", "warn"] = "raise"
+    """What happens at the end of a run that ignored a refusal inside it: an error, or a line in the log."""
+
+    loop_wait_ms: Count = 25
+    """How many milliseconds an event loop waits for the ledger before a call is refused as `LedgerBusy`."""
+
+    @field_validator("budgets")
+    @classmethod
+    def _names_differ(cls, budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
+        names: set[str] = set()
+        for budget in budgets:
+            if budget.name in names:
+                raise ValueError(f"expected a name of its own for every budget, found {budget.name!r} twice")
+            names.add(budget.name)
+        return budgets
 
 
 def policy_json_schema() -> dict[str, object]:

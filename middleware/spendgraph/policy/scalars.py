@@ -12,6 +12,9 @@ from spendgraph.policy.vocabulary import shortened, tag_name, tag_text
 
 MAX_USD = Decimal(1_000_000)
 MAX_USD_PLACES = 12
+MAX_PERCENT = 1000
+SCOPES = ("call", "task", "thread")
+"""What a budget may count for, beside tags."""
 
 # Rounds nothing that a policy file can hold, whatever the precision of the caller's own decimal context.
 _WIDE = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -58,6 +61,39 @@ def _count(value: object) -> int:
     return value
 
 
+def _whole(value: object) -> int:
+    """Read a whole number, zero included."""
+    return 0 if value == "0" or (type(value) is int and value == 0) else _count(value)
+
+
+def _percent(value: object) -> Decimal:
+    """Read a percentage as a fraction: 1.1 for 110%."""
+    if isinstance(value, str) and value.endswith("%"):
+        try:
+            percent = Decimal(value[:-1].strip())
+        except InvalidOperation:
+            percent = Decimal(0)
+        if percent.is_finite() and 0 < percent <= MAX_PERCENT and len(value) <= 12:
+            return percent / 100
+    raise ValueError(f"expected a percentage up to {MAX_PERCENT}% such as 80%, found {shortened(value)}")
+
+
+def _fraction(value: object) -> Decimal:
+    """Read a number between 0 and 1."""
+    try:
+        number = Decimal(repr(value) if isinstance(value, float) else value)  # type: ignore[arg-type]
+    except (InvalidOperation, ValueError, TypeError):
+        number = Decimal(0)
+    if not number.is_finite() or not 0 < number < 1 or isinstance(value, bool):
+        raise ValueError(f"expected a number between 0 and 1 such as 0.95, found {shortened(value)}")
+    return number
+
+
+def _scope(value: object) -> str:
+    """Read what a counter is kept for: a call, a task, a thread or a tag."""
+    return value if isinstance(value, str) and value in SCOPES else _tag(value)
+
+
 def _text(value: object) -> str:
     """Read text as a tag's value is read: visible, at most 256 characters, not empty."""
     text = tag_text("text", value)
@@ -90,6 +126,17 @@ Usd = Annotated[
 ]
 """Dollars, exact: from 0 to 1,000,000 with at most 12 decimal places."""
 
+Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
+Percent = Annotated[
+    Decimal, BeforeValidator(_percent), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?%$"})
+]
+"""A percentage, as a fraction."""
+
+Fraction = Annotated[
+    Decimal,
+    BeforeValidator(_fraction),
+    WithJsonSchema({"type": ["string", "number"], "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1})]
 Text = Annotated[
@@ -98,6 +145,9 @@ Text = Annotated[
 Tag = Annotated[str, BeforeValidator(_tag), WithJsonSchema({"type": "string"})]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)]
 Tags = Annotated[tuple[Tag, ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)]
+Scopes = Annotated[
+    tuple[Annotated[str, BeforeValidator(_scope)], ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)
+]
 BaggageTags = Annotated[
     tuple[Annotated[str, BeforeValidator(_baggage_tag)], ...],
     BeforeValidator(_many),

@@ -64,4 +64,18 @@ tools:
 #  web_search: {owner: search-platform, usd_per_call: "0.005"}
 #  ocr: {owner: documents, usd_per_unit: "0.0015", unit: page}
 #  "billing-mcp/*": {owner: payments}
+
+# What may be spent. Every budget that matches a call must have room for it before it goes out; without
+# budgets nothing is refused for its cost.
+budgets:
+#  - name: tenant ceiling
+#    owner: growth
+#    signed_off: {by: cfo@example.com, on: 2026-10-01}
+#    match: {environment: production}
+#    per: [tenant]             # or call, task, thread; without it one counter in all
+#    period: month             # hour, day, week, month, quarter, total, rolling 24h
+#    timezone: Europe/Berlin
+#    limit_usd: "500"          # or limit_tokens, limit_calls
+#    reserve: expected         # strict: only calls with a proven ceiling, and never exceeded
+##  - {name: single call, per: call, limit_usd: "0.05"}
 """

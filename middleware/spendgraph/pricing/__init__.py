@@ -5,7 +5,9 @@ from __future__ import annotations
 from spendgraph.pricing.batches import CompletionBatches
 from spendgraph.pricing.book import PriceBook
 from spendgraph.pricing.cache_ttl import with_cache_ttl
+from spendgraph.pricing.ceiling import input_ceiling, output_ceiling
 from spendgraph.pricing.estimate import estimate_tokens, estimate_usage
+from spendgraph.pricing.expect import CostHistory, expected_cost
 from spendgraph.pricing.langchain import read_langchain, read_langchain_error
 from spendgraph.pricing.price import Price
 from spendgraph.pricing.provider import read_provider
@@ -15,6 +17,7 @@ from spendgraph.pricing.usage import Buckets, Reported, Usage, buckets, settled
 __all__ = [
     "Buckets",
     "CompletionBatches",
+    "CostHistory",
     "Price",
     "PriceBook",
     "Reported",
@@ -23,7 +26,10 @@ __all__ = [
     "buckets",
     "estimate_tokens",
     "estimate_usage",
+    "expected_cost",
+    "input_ceiling",
     "merge_stream",
+    "output_ceiling",
     "read_langchain",
     "read_langchain_error",
     "read_provider",

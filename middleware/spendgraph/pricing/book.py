@@ -7,7 +7,8 @@ interval in which they hold, so that asking again costs less than a microsecond.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from spendgraph.pricing.counts import tier_name
 from spendgraph.pricing.policy_prices import PolicyPrice
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from spendgraph.pricing.price import Price
 
 _MOST_KEPT = 4096
+_ANY_TIER = frozenset({"auto", ""})
+"""Words that leave the tier to the provider."""
 
 
 class PriceBook:
@@ -52,6 +55,43 @@ class PriceBook:
         if kept is not None and kept.from_us <= at_us < kept.until_us:
             return kept.price
         return self._resolve(provider, model, at_us, tier)
+
+    def ceiling(
+        self,
+        provider: str,
+        model: str,
+        at_us: int,
+        input_tokens: int,
+        output_tokens: int | None,
+        parameters: object = None,
+    ) -> int | None:
+        """The dearest cost in nano-USD of a call, at the dearest service tier it can be answered at.
+
+        Args:
+            provider: Who answers.
+            model: The model asked for.
+            at_us: The call's start.
+            input_tokens: The most input tokens.
+            output_tokens: The most output tokens, if anything limits them.
+            parameters: The request's other parameters: they may name a tier.
+
+        Returns:
+            `None` where there is no ceiling, or no price.
+        """
+        wanted: object = None
+        if isinstance(parameters, Mapping):
+            wanted = cast("Mapping[str, object]", parameters).get("service_tier")
+        tiers = (wanted, "") if isinstance(wanted, str) and wanted not in _ANY_TIER else ("", "priority")
+        dearest: int | None = None
+        for tier in tiers:
+            price = self.price(provider, model, at_us, tier)
+            if price is None:
+                return None
+            cost = price.ceiling(input_tokens, output_tokens)
+            if cost is None:
+                return None
+            dearest = cost if dearest is None else max(dearest, cost)
+        return dearest
 
     def preload(self) -> None:
         """Import the price list now (over half a second of CPU), not under the first call that needs it."""

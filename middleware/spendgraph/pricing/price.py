@@ -137,6 +137,28 @@ class Price:
         split = buckets(usage)
         return _rounded(_exact(split, self._rates_of(split), usage.web_searches), self._scale)
 
+    def ceiling(self, input_tokens: int, output_tokens: int | None) -> int | None:
+        """The dearest cost in nano-USD of any call with at most so many tokens, rounded up.
+
+        Whatever class its tokens are of, and whichever band the input lands in. Searches are not counted.
+
+        Args:
+            input_tokens: The most input tokens.
+            output_tokens: The most output tokens; `None` where nothing limits them.
+
+        Returns:
+            `None` where unlimited output would cost something.
+        """
+        reachable = [self._base, *(rates for above, rates in self._bands if input_tokens > above)]
+        dearest = 0
+        for rates in reachable:
+            output = max(rates[8:12])
+            if output_tokens is None and output:
+                return None
+            exact = max(rates[:8]) * input_tokens + output * (output_tokens or 0) + rates[13]
+            dearest = max(dearest, -(-exact // self._scale))
+        return dearest
+
     def saved(self, usage: Usage) -> int:
         """What the provider's prompt cache saved in nano-USD; negative when writing it cost more."""
         read, write_5m = usage.cache_read_tokens, usage.cache_write_5m_tokens

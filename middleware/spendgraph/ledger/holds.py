@@ -1,0 +1,275 @@
+"""Room in budgets: taken before a call, given back or turned into spending after it.
+
+Everything here is part of a transaction that somebody else begins and commits, and counts in `windows` what
+`holds` and `step_windows` say, so that every counter can be derived again. A hold is kept by the process that
+makes the call, under a lease that it renews while it lives. A hold whose lease has run out is booked at its full
+amount by whoever comes next: the call may well have been paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from spendgraph.ledger.corrections import late_correction
+from spendgraph.ledger.records import ContextRow, HeldStep, HoldRelease, PriceRow, StepRow
+from spendgraph.ledger.statements import INSERT_STEP, STATEMENTS
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Execute = Callable[..., "sqlite3.Cursor"]
+
+UNHEARD: Final = "the end of the call was never heard"
+"""The note on a step that was booked because nobody said how it ended."""
+
+LEASE_US: Final = 120_000_000
+"""How long a hold outlives a process that was killed, at most."""
+
+
+class Want(NamedTuple):
+    """Room wanted in one window.
+
+    Attributes:
+        budget: The budget's name.
+        scope: Whose counter, or empty.
+        start_us: The window's start.
+        end_us: Its end, or `None`.
+        since_us: For a rolling budget, the start of the oldest window that still counts; else `None`.
+        unit: What the limit counts: `nanousd`, `tokens` or `calls`.
+        limit: The most that may be spent and held together, in that unit; `None` lets everything in.
+    """
+
+    budget: str
+    scope: str
+    start_us: int
+    end_us: int | None
+    since_us: int | None
+    unit: str
+    limit: int | None
+
+
+class Ask(NamedTuple):
+    """Room for one call, wanted in several windows at once.
+
+    Attributes:
+        wants: The windows.
+        nanousd: How much money.
+        tokens: How many tokens.
+        step: The row to book, at the full amount, should the call's end never be heard.
+        first: What that row refers to and the ledger may not have yet.
+    """
+
+    wants: tuple[Want, ...]
+    nanousd: int
+    tokens: int
+    step: StepRow
+    first: tuple[ContextRow | PriceRow, ...] = ()
+
+
+class Hold(NamedTuple):
+    """Room that was taken: the ids of the windows, and how much."""
+
+    windows: tuple[int, ...]
+    nanousd: int
+    tokens: int
+
+
+class Shortfall(NamedTuple):
+    """The first window without enough room; amounts are in the window's unit."""
+
+    want: Want
+    spent: int
+    held: int
+    asked: int
+
+
+_COUNTERS: Final = {
+    "nanousd": "spent_nanousd, held_nanousd",
+    "tokens": "spent_tokens, held_tokens",
+    "calls": "spent_calls, held_calls",
+}
+
+_FIND: Final = """\
+SELECT window_id, spent_nanousd, held_nanousd, spent_tokens, held_tokens, spent_calls, held_calls
+FROM windows WHERE budget = ? AND scope = ? AND start_us = ?"""
+
+_OPEN: Final = """\
+INSERT INTO windows (budget, scope, start_us, end_us) VALUES (?, ?, ?, ?)
+ON CONFLICT (budget, scope, start_us) DO NOTHING"""
+
+_ROLLED: Final = {
+    unit: f"""\
+SELECT coalesce(sum({counters.partition(", ")[0]}), 0), coalesce(sum({counters.partition(", ")[2]}), 0)
+FROM windows WHERE budget = ? AND scope = ? AND start_us >= ?"""  # noqa: S608 - names are this file's own
+    for unit, counters in _COUNTERS.items()
+}
+
+_AT: Final = {"nanousd": 1, "tokens": 3, "calls": 5}
+"""Where a row of `_FIND` has what is spent in a unit; what is held comes next."""
+
+_HOLD: Final = """\
+INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)
+VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+_TAKE: Final = """\
+UPDATE windows SET held_nanousd = held_nanousd + ?, held_tokens = held_tokens + ?, held_calls = held_calls + 1
+WHERE window_id = ?"""
+
+_GIVE_BACK: Final = """\
+UPDATE windows SET held_nanousd = held_nanousd - ?, held_tokens = held_tokens - ?, held_calls = held_calls - 1
+WHERE window_id = ?"""
+
+_SPEND: Final = """\
+UPDATE windows SET
+  spent_nanousd = spent_nanousd + ?, spent_tokens = spent_tokens + ?, spent_calls = spent_calls + ?
+WHERE window_id = ?"""
+
+# In strict mode there is none; in expected mode it says that the window is closed, and by how much.
+_OVERRUN: Final = """\
+INSERT INTO decisions (decision_id, kind, outcome, reason, task_id, step_id, context_id, detail, decided_us)
+SELECT ?1 || '/overrun/' || w.window_id, 'budget', 'overrun',
+  'a call cost more than was held for it, and budget ' || w.budget || ' is spent beyond its limit', ?2, ?1, ?3,
+  json_object('budget', w.budget, 'scope', w.scope, 'overrun_nanousd', min(w.spent_nanousd - b.limit_amount, ?5)), ?4
+FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
+WHERE w.window_id = ?6 AND b.unit = 'nanousd' AND w.spent_nanousd > b.limit_amount
+ORDER BY b.version DESC LIMIT 1
+ON CONFLICT DO NOTHING"""
+
+_CHARGE: Final = "INSERT INTO step_windows (step_id, window_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_DROP: Final = "DELETE FROM holds WHERE hold_id = ?"
+_EXPIRED: Final = "SELECT windows, held_nanousd, held_tokens, step FROM holds WHERE lease_until_us < ?"
+_RENEW: Final = "UPDATE holds SET lease_until_us = ? WHERE holder = ?"
+_BOOKED: Final = f"SELECT {', '.join(StepRow._fields)} FROM steps WHERE step_id = ?"  # noqa: S608 - as above
+
+
+def reserve(execute: Execute, ask: Ask, holder: str, now_us: int) -> Hold | Shortfall:
+    """Take room in every window, or in none.
+
+    With a shortfall nothing was changed but windows that nobody had asked for yet.
+    """
+    ids: list[int] = []
+    for want in ask.wants:
+        row = _window(execute, want)
+        ids.append(row[0])
+        if want.limit is None:
+            continue
+        asked = ask.nanousd if want.unit == "nanousd" else ask.tokens if want.unit == "tokens" else 1
+        if want.since_us is None:
+            at = _AT[want.unit]
+            spent, held = row[at], row[at + 1]
+        else:
+            rolled = execute(_ROLLED[want.unit], (want.budget, want.scope, want.since_us))
+            spent, held = rolled.fetchone()
+        if spent + held + asked > want.limit:
+            return Shortfall(want, spent, held, asked)
+    for record in ask.first:
+        for sql in STATEMENTS[type(record)]:
+            execute(sql, tuple(record))
+    for window_id in ids:
+        execute(_TAKE, (ask.nanousd, ask.tokens, window_id))
+    windows = tuple(ids)
+    execute(
+        _HOLD,
+        (
+            ask.step.step_id,
+            holder,
+            orjson.dumps(windows).decode(),
+            ask.nanousd,
+            ask.tokens,
+            orjson.dumps(tuple(ask.step)).decode(),
+            now_us + LEASE_US,
+        ),
+    )
+    return Hold(windows, ask.nanousd, ask.tokens)
+
+
+def book(execute: Execute, record: HeldStep) -> None:
+    """Book a step and put its cost in the place of its hold; delivered twice, it counts once."""
+    row = _step(record.step)
+    if not execute(INSERT_STEP, row).rowcount:
+        _book_late(execute, row, record.windows)
+        return
+    if row.entry == "charge" and execute(_DROP, (row.step_id,)).rowcount:
+        for window_id in record.windows:
+            execute(_GIVE_BACK, (record.held_nanousd, record.held_tokens, window_id))
+    _charge(execute, row, record.windows)
+    if row.cost_nanousd > record.held_nanousd:
+        for window_id in record.windows:
+            execute(
+                _OVERRUN,
+                (row.step_id, row.task_id, row.context_id, row.recorded_us, row.cost_nanousd, window_id),
+            )
+
+
+def release(execute: Execute, record: HoldRelease) -> None:
+    """Give back what was held for a call that was never sent."""
+    query = "SELECT windows, held_nanousd, held_tokens FROM holds WHERE hold_id = ?"
+    found = execute(query, (record.hold_id,)).fetchone()
+    if found is not None:
+        execute(_DROP, (record.hold_id,))
+        for window_id in orjson.loads(found[0]):
+            execute(_GIVE_BACK, (found[1], found[2], window_id))
+
+
+def renew(execute: Execute, holder: str, now_us: int) -> bool:
+    """Renew the leases of a process's holds; whether it has any."""
+    return execute(_RENEW, (now_us + LEASE_US, holder)).rowcount > 0
+
+
+def has_expired(execute: Execute, now_us: int) -> bool:
+    """Whether there are calls whose process has not renewed its lease."""
+    return execute(f"{_EXPIRED} LIMIT 1", (now_us,)).fetchone() is not None
+
+
+def book_expired(execute: Execute, now_us: int) -> int:
+    """Book the calls whose process has not renewed its lease, at what was held; how many."""
+    expired = execute(_EXPIRED, (now_us,)).fetchall()
+    for windows, held_nanousd, held_tokens, step in expired:
+        row = _step(orjson.loads(step))._replace(recorded_us=now_us)
+        book(execute, HeldStep(tuple(row), tuple(orjson.loads(windows)), held_nanousd, held_tokens))
+    return len(expired)
+
+
+def counted(row: Sequence[Any]) -> tuple[int, int, int]:
+    """What a step adds to its windows: nano-USD, tokens and calls. An answer from the cache adds none."""
+    step = _step(row)
+    if step.status == "cache_hit":
+        return step.cost_nanousd, 0, 0
+    return step.cost_nanousd, step.input_tokens + step.output_tokens, int(step.entry == "charge")
+
+
+def _step(row: Sequence[Any]) -> StepRow:
+    columns: Any = row
+    return StepRow(*columns)
+
+
+def _window(execute: Execute, want: Want) -> tuple[int, ...]:
+    key = (want.budget, want.scope, want.start_us)
+    row: tuple[int, ...] | None = execute(_FIND, key).fetchone()
+    if row is None:
+        execute(_OPEN, (*key, want.end_us))
+        row = execute(_FIND, key).fetchone()
+        assert row is not None
+    return row
+
+
+def _charge(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
+    amounts = counted(row)
+    for window_id in windows:
+        execute(_SPEND, (*amounts, window_id))
+        execute(_CHARGE, (row.step_id, window_id))
+
+
+def _book_late(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
+    """The step is booked already: if only because its lease had run out, correct it by the difference."""
+    if row.entry != "charge":
+        return
+    booked = _step(execute(_BOOKED, (row.step_id,)).fetchone())
+    if booked.usage_note != UNHEARD or row.usage_note == UNHEARD:
+        return
+    correction = late_correction(booked, row)
+    if execute(INSERT_STEP, correction).rowcount:
+        _charge(execute, correction, windows)

@@ -1,0 +1,67 @@
+"""Reservations of one process: taken with everything counted before a no, and kept alive while it lives."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from spendgraph.clock import utc_us
+from spendgraph.errors import LedgerUnavailable
+from spendgraph.ledger import holds
+from spendgraph.ledger.connection import BUSY_DEADLINE_S
+from spendgraph.ledger.holds import Hold, Shortfall
+
+if TYPE_CHECKING:
+    from spendgraph.ledger.holds import Ask, Execute
+    from spendgraph.ledger.writer import Writer
+
+KEEP_S: Final = 30.0
+"""How often a process renews the leases of its holds."""
+
+
+def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEADLINE_S) -> Hold | Shortfall:
+    """Take room for a call in all its windows, or in none; not for event loops.
+
+    Before it says no, everything known is counted: what this process has not committed yet, and calls
+    whose process was killed.
+
+    Raises:
+        LedgerUnavailable: The ledger could not be written.
+    """
+
+    def take(execute: Execute) -> Hold | Shortfall:
+        return holds.reserve(execute, ask, writer.holder, now_us)
+
+    def count_all(execute: Execute) -> Hold | Shortfall:
+        holds.book_expired(execute, now_us)
+        return take(execute)
+
+    found = writer.transact(take, timeout=timeout)
+    if isinstance(found, Shortfall):
+        writer.drain(timeout=timeout)
+        found = writer.transact(count_all, timeout=timeout)
+    if isinstance(found, Hold) and not writer.keeps_holds:
+        writer.keeps_holds = True
+        writer.thread.signal()  # which renews the leases from now on
+    return found
+
+
+def keep(writer: Writer) -> None:
+    """Renew this process's leases, and book the calls of those that could not; for the ledger thread."""
+
+    def act(execute: Execute) -> bool:
+        now_us = utc_us()
+        has_holds = holds.renew(execute, writer.holder, now_us)
+        holds.book_expired(execute, now_us)
+        return has_holds
+
+    with contextlib.suppress(LedgerUnavailable):  # the next round, or whoever writes next, finds out
+        writer.keeps_holds = writer.transact(act, timeout=1)
+
+
+def book_expired(writer: Writer) -> None:
+    """Book the calls of processes that were killed, if there are any; the ledger has just been opened."""
+    now_us = utc_us()
+    if writer.query(lambda connection: holds.has_expired(connection.execute, now_us), drain=False):
+        with contextlib.suppress(LedgerUnavailable):  # as above
+            writer.transact(lambda execute: holds.book_expired(execute, now_us))
