@@ -32,8 +32,11 @@ from spendgraph.hooks.tools import ToolRegistry
 from spendgraph.ledger import Ledger
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.records import TaskOutcome
-from spendgraph.policy import Policy, load_policy
+from spendgraph.policy import Budget, Policy, load_policy
 from spendgraph.pricing import PriceBook
+
+CAP = "meter.cap"
+"""The name under which the limit of a `Meter.cap` refuses."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -144,6 +147,37 @@ class Meter:
         """
         context = (context or CostContext()).replace(**tags) if tags else context or CostContext()
         return TaskBlock(context, self.listener, keep=self)
+
+    def cap(
+        self,
+        *,
+        usd: str | Decimal | float | None = None,
+        tokens: int | None = None,
+        calls: int | None = None,
+        strict: bool = False,
+        context: CostContext | None = None,
+    ) -> TaskBlock:
+        """A block of code that may spend only so much: a task with a limit of its own, beside the policy's budgets.
+
+        Args:
+            usd: The most it may cost, in dollars; whole numbers too.
+            tokens: The most tokens, instead.
+            calls: The most calls that cost something, instead.
+            strict: Admit only calls with a proven ceiling, so that the limit is never exceeded.
+            context: Who pays; inside another task, tags it does not set are inherited.
+
+        Raises:
+            ValueError: There is not exactly one limit, or it is not an amount.
+
+        Example:
+            ```python
+            with meter.cap(usd="5"):
+                agent.invoke(inputs)
+            ```
+        """
+        limits = {"limit_usd": usd, "limit_tokens": tokens, "limit_calls": calls}
+        limit = Budget.model_validate({"name": CAP, "reserve": "strict" if strict else "expected", **limits})
+        return TaskBlock(context or CostContext(), self.listener, keep=self, cap=limit)
 
     def install(self, *, threads: bool = False) -> None:
         """Attach this meter to every run in this process, until `uninstall`.

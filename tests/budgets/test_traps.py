@@ -172,7 +172,7 @@ def test_critical_work_may_go_on_beyond_the_limit(tmp_path: Path, model: Scripte
 
 
 def _graph(node: Callable[[State], State], **options: Any) -> Any:
-    builder = StateGraph(State)
+    builder: Any = StateGraph(State)
     builder.add_node("call", node, **options)
     builder.add_edge(START, "call")
     builder.add_edge("call", END)
@@ -224,17 +224,17 @@ def test_nothing_sends_a_refused_call_or_makes_an_answer_of_it(
 def test_a_tool_node_that_handles_errors_does_not_answer_for_a_refused_model(spent: Meter) -> None:
     """No ToolMessage that reads like an answer."""
     node = ToolNode([ask], handle_tool_errors=True)
-    builder = StateGraph(dict)
+    builder: Any = StateGraph(State)
     builder.add_node("tools", lambda _: node.invoke([{**_CALL}]))
     builder.add_edge(START, "tools")
     with pytest.raises(BudgetExceeded):
-        builder.compile().invoke({}, spent.config(ACME))
+        builder.compile().invoke({"answer": ""}, spent.config(ACME))
 
+
+_SORRY: Any = RunnableLambda(lambda _: "sorry")
 
 SWALLOWED: dict[str, Callable[[ScriptedModel], Any]] = {
-    "a constant in with_fallbacks": lambda model: model.with_fallbacks(
-        [RunnableLambda(lambda _: "sorry")]
-    ).invoke("hi"),
+    "a constant in with_fallbacks": lambda model: model.with_fallbacks([_SORRY]).invoke("hi"),
     "batch(return_exceptions=True)": lambda model: model.batch(["hi"], return_exceptions=True),
     "except Exception": lambda model: _swallow(model),
 }

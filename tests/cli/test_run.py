@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from budgets.fanout import PRICES as REQUEST_PRICES
 from cli.kit import Cli
 from spendgraph.ledger import Ledger
 
@@ -136,3 +137,18 @@ def test_the_summary_says_what_has_no_owner_and_no_price(cli: Cli, tmp_path: Pat
     assert (
         "1 steps unattributed (--tag gives them an owner); 1 steps WITHOUT A PRICE, counted as 0" in said.err
     )
+
+
+def test_run_takes_a_budget(cli: Cli, tmp_path: Path) -> None:
+    """The program is stopped by the refusal; what it spent is booked."""
+    (tmp_path / "spendgraph.yaml").write_text(REQUEST_PRICES)
+    (tmp_path / "agent.py").write_text(
+        "from scripted import ScriptedModel\nmodel = ScriptedModel()\n"
+        "while True:\n    model.invoke('hi')\n    print('answered')\n"
+    )
+    said = cli("run", "--budget", "0.02", "--tag", "tenant=acme", "agent.py")
+    assert said.code == 1
+    assert said.out.splitlines() == ["answered", "answered"]
+    assert "BudgetExceeded" in said.err
+    assert "$0.015 in 2 steps" in said.err
+    assert cli("run", "--budget", "much", "agent.py").code == 2

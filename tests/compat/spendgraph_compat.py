@@ -12,14 +12,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spendgraph import Meter
+from spendgraph.policy import Policy, parse_policy
 
 _meters: list[Meter] = []
 
 
+_NEVER_REACHED = """
+budgets:
+  - {name: never reached, limit_usd: 1000000}
+  - {name: per task, per: task, limit_calls: 1_000_000}
+"""
+
+
 def install() -> Callable[[], None]:
     """Install a meter with a ledger of its own; returns what closes it."""
+    return _install(Policy())
+
+
+def install_with_budgets() -> Callable[[], None]:
+    """The same with budgets that are never reached: every model call makes a reservation."""
+    return _install(parse_policy(_NEVER_REACHED))
+
+
+def _install(policy: Policy) -> Callable[[], None]:
     folder = Path(tempfile.mkdtemp(prefix=f"spendgraph-compat-{os.getpid()}-"))
-    meter = Meter(folder / "ledger.db")
+    meter = Meter(folder / "ledger.db", policy=policy)
     meter.install(threads=True)
     _meters.append(meter)
     return meter.close

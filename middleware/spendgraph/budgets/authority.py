@@ -42,6 +42,7 @@ class Call(NamedTuple):
         max_output_tokens: The most the answer may hold, if the request says.
         fixed_nanousd: What it costs at most, where that is known; `None` where it depends on the answer.
         started_us: When.
+        caps: Counters of the blocks around it, beside the policy's.
     """
 
     context: CostContext
@@ -56,6 +57,7 @@ class Call(NamedTuple):
     max_output_tokens: int | None
     fixed_nanousd: int | None
     started_us: int
+    caps: tuple[Counter, ...] = ()
 
 
 class Need(NamedTuple):
@@ -113,7 +115,7 @@ class BudgetAuthority:
 
     def need(self, call: Call) -> Need | Unbounded | TooDear | None:
         """How much room a call needs, and where; `None` where no budget is about it."""
-        counters = self._counters_of(call)
+        counters = (*self._counters_of(call), *call.caps)
         if not counters:
             return None
         strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
@@ -191,7 +193,7 @@ class BudgetAuthority:
 
     def _want(self, counter: Counter, call: Call, *, is_free: bool) -> Want:
         budget = counter.budget
-        window = self._windows.get(budget.name)
+        window = self._windows.get(budget.name)  # caps are for ever, all of them
         if window is None or not (
             window.start_us <= call.started_us and (window.end_us is None or call.started_us < window.end_us)
         ):

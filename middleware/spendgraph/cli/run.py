@@ -23,6 +23,7 @@ from spendgraph.cli.options import (
     PolicyOption,
     TagOption,
     context_of,
+    misused,
     policy_path,
 )
 from spendgraph.cli.output import say
@@ -69,6 +70,9 @@ def run(
     ledger: LedgerOption = DEFAULT_LEDGER,
     policy: PolicyOption = None,
     tag: TagOption = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="USD", help="The most it may spend, in dollars.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a script under a context, without an edit.
@@ -76,15 +80,26 @@ def run(
     The script's exit code is passed on; the summary is one line on stderr.
     """
     context = context_of(tag)
+    if budget is not None:
+        _check_budget(budget)
     script.find(target, module=module)
     outcome = run_metered(
-        target, arguments or [], module=module, ledger=ledger, policy=policy, context=context
+        target, arguments or [], module=module, ledger=ledger, policy=policy, context=context, budget=budget
     )
     if as_json:
         print(json.dumps(asdict(outcome)), file=sys.stderr)
     else:
         say(summary(outcome))
     raise typer.Exit(outcome.exit_code)
+
+
+def _check_budget(budget: str) -> None:
+    from spendgraph.money import nanousd
+
+    try:
+        nanousd(budget, name="--budget")
+    except ValueError as error:
+        misused(str(error))
 
 
 def run_metered(
@@ -95,6 +110,7 @@ def run_metered(
     ledger: Path,
     policy: Path | None,
     context: CostContext,
+    budget: str | None = None,
 ) -> Outcome:
     """Run a program with a meter installed and everything in it booked under one task.
 
@@ -106,7 +122,7 @@ def run_metered(
 
     with Meter(ledger, policy=policy_path(policy)) as meter:
         meter.install(threads=True)
-        with meter.task(context) as block:
+        with meter.task(context) if budget is None else meter.cap(usd=budget, context=context) as block:
             code = script.execute(target, arguments, module=module)
             task_id = block.task_id  # a resumed thread goes on with a task of its own
         meter.flush()

@@ -169,6 +169,7 @@ class Attribution:
         context = self.private(context.replace(task_id=task_id))
         parent_task = None if enclosing is None else enclosing.task_id
         task = Task(task_id, context, self.recorder.clock(), parent_task_id=parent_task)
+        task.caps = () if enclosing is None else enclosing.caps
         return TaskScope(context, task_id, parent_task, opened_in=parent, owner=self.owner, state=task)
 
     def current_task(self) -> Task | None:
@@ -205,6 +206,7 @@ class Attribution:
         if is_resume(inputs) and not task.announced:
             context, resumed = self._resumed(scope.context.replace(task_id=""), name, thread_id)
             if resumed is not None and context is not None:
+                resumed.caps = task.caps
                 scope.state = task = resumed
         if not task.thread_id:
             task.thread_id, task.graph, task.announced = thread_id, name, False

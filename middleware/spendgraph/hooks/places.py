@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
@@ -24,6 +25,7 @@ class Task:
     __slots__ = (
         "announced",
         "attempts",
+        "caps",
         "context",
         "graph",
         "is_lone",
@@ -56,6 +58,8 @@ class Task:
         self.graph = graph
         self.announced = False
         self.paused = False
+        self.caps: tuple[Counter, ...] = ()
+        """Ad-hoc limits on what runs inside, beside the policy's budgets."""
         self.attempts: dict[str, int] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.replays_left = replays_left

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spendgraph.budgets.matching import Counter
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.hooks.admission import Admission
 from spendgraph.hooks.outcomes import task_status
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.places import Run
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
-    from spendgraph.policy import Policy
+    from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import Price, PriceBook
 
 logger = logging.getLogger(__name__)
@@ -73,11 +74,18 @@ class StepRecorder:
         self._known: set[str] = set()
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
-        self._reservations: Reservations | None = None
-        if policy.budgets:
-            self._reservations = Reservations(
-                ledger, policy, prices, tools, self._rows, self._introduction, self.decide
-            )
+        self._tools = tools
+        self._reservations: Reservations | None = self._reserving() if policy.budgets else None
+
+    def cap(self, task: Task, limit: Budget) -> None:
+        """Limit what runs inside a task, beside the policy's budgets."""
+        if self._reservations is None:
+            self._reservations = self._reserving()
+        task.caps = (*task.caps, Counter(limit, f"cap={task.task_id}"))
+
+    def _reserving(self) -> Reservations:
+        decide, introduce = self.decide, self._introduction
+        return Reservations(self.ledger, self.policy, self.prices, self._tools, self._rows, introduce, decide)
 
     # Opening
 
@@ -99,19 +107,8 @@ class StepRecorder:
     ) -> OpenStep:
         """Open a step before its call goes out.
 
-        Args:
-            step_id: Its id.
-            place: Where it stands.
-            kind: What it is.
-            name: What runs.
-            provider: Who answers.
-            model: The model asked for.
-            inputs: What is sent, kept until the end.
-            max_output_tokens: The most the answer may hold.
-            run: The LangChain run it is.
-            parameters: What else is sent.
-            fixed_nanousd: What it costs at most, where the caller knows.
-            is_spent: The money is gone already: nothing is refused for want of it.
+        `fixed_nanousd` is what it costs at most, where the caller knows; with `is_spent` the money is gone already, and
+        nothing is refused for want of it.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.

@@ -87,6 +87,7 @@ class Reservations:
                 step.max_output_tokens,
                 fixed_nanousd,
                 step.started_us,
+                place.task.caps,
             )
         )
         if need is None:
@@ -138,16 +139,15 @@ class Reservations:
 
         want = found.want
         limit = want.limit or 0
-        is_money = want.unit == "nanousd"
-
-        def amount(count: int) -> str:
-            return format_usd(count) if is_money else f"{count:,} {want.unit}"
-
-        window = "" if "call" in budget.per else from_us(want.start_us).isoformat()
-        whose = f" for {want.scope}" if want.scope else ""
+        is_cap = want.scope.startswith("cap=")
+        whose = f" for {want.scope}" if want.scope and not is_cap else ""
+        allowed, spent, held, asked = (
+            format_usd(count) if want.unit == "nanousd" else f"{count:,} {want.unit}"
+            for count in (limit, found.spent, found.held, found.asked)
+        )
         reason = (
-            f"budget {budget.name!r}{whose} allows {amount(limit)}; {amount(found.spent)} is spent,"
-            f" {amount(found.held)} is held by calls under way, and this call asks for {amount(found.asked)}"
+            f"budget {budget.name!r}{whose} allows {allowed}; {spent} is spent, {held} is held by calls under way,"
+            f" and this call asks for {asked}"
         )
         self._decide(
             step.place,
@@ -164,18 +164,13 @@ class Reservations:
             held=found.held,
             asked=found.asked,
         )
-        hint = f"Raise limit_{'usd' if is_money else want.unit} of the budget in the policy file"
-        if budget.owner:
-            hint += f" (its owner is {budget.owner})"
-        if want.end_us is not None and found.asked <= limit:
-            hint += f", or wait for its next window at {from_us(want.end_us).isoformat()}"
         raise BudgetExceeded(
             f"The {step.kind} call was not sent: {reason}.",
-            hint=f"{hint}.",
+            hint="Raise the cap of the block." if is_cap else _hint(budget, found),
             budget=budget.name,
             owner=budget.owner or "",
             scope=want.scope,
-            window=window,
+            window="" if "call" in budget.per else from_us(want.start_us).isoformat(),
             limit=limit,
             spent=found.spent,
             held=found.held,
@@ -204,3 +199,14 @@ class Reservations:
             scope=found.counter.scope,
             limit=budget.limit,
         )
+
+
+def _hint(budget: Budget, found: Shortfall) -> str:
+    """What can be done about a budget that has not enough room."""
+    want = found.want
+    hint = f"Raise limit_{'usd' if want.unit == 'nanousd' else want.unit} of the budget in the policy file"
+    if budget.owner:
+        hint += f" (its owner is {budget.owner})"
+    if want.end_us is not None and found.asked <= (want.limit or 0):
+        hint += f", or wait for its next window at {from_us(want.end_us).isoformat()}"
+    return f"{hint}."

@@ -16,6 +16,7 @@ from spendgraph.hooks.surroundings import task_of
 
 if TYPE_CHECKING:
     from spendgraph.hooks.listener import Listener
+    from spendgraph.policy import Budget
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,8 +34,11 @@ class TaskBlock:
         task_id: Id of the task, once entered.
     """
 
-    def __init__(self, context: CostContext, listener: Listener, *, keep: object) -> None:
+    def __init__(
+        self, context: CostContext, listener: Listener, *, keep: object, cap: Budget | None = None
+    ) -> None:
         self._context = context
+        self._cap = cap
         self._listener = listener
         self._keep = keep
         self._entered: list[TaskScope] = []
@@ -58,6 +62,8 @@ class TaskBlock:
             raise LedgerError("this task's meter was closed: open the task with an open meter")
         DISPATCHER.attach(self._listener)
         scope = self._listener.attribution.open_task(self._context)
+        if self._cap is not None:
+            self._listener.recorder.cap(task_of(scope), self._cap)
         self._entered.append(scope)
         enter(scope)
         return self
@@ -121,4 +127,4 @@ class TaskBlock:
         return call
 
     def _fresh(self) -> TaskBlock:
-        return TaskBlock(self._context, self._listener, keep=self._keep)
+        return TaskBlock(self._context, self._listener, keep=self._keep, cap=self._cap)
