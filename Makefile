@@ -43,8 +43,9 @@ notebooks: ## run every notebook top to bottom
 	$(MAKE) --no-print-directory $(VENV)/notebooks.stamp; \
 	for notebook in "$${found[@]}"; do echo "$$notebook"; $(BIN)/jupyter execute "$$notebook"; done
 
-bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler
+bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler and raw SQLite
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+	@$(BIN)/python benchmarks/reservations.py $(ARGS)
 	@$(BIN)/python benchmarks/heartbeat.py
 
 clean: ## remove what the other targets made

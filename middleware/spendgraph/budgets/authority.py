@@ -171,6 +171,9 @@ class BudgetAuthority:
             )
         seen = self.history.quantile(call.context.feature, call.model, _quantile(counters))
         estimate = likely if seen is None else seen
+        if seen is not None and price is not None:
+            # A long input is no secret, however short those before it were.
+            estimate = max(seen, expected_cost(price, call.inputs, call.parameters, 0, 0))
         if strict is None:
             tokens = 0
             if any(counter.budget.unit == "tokens" for counter in counters):

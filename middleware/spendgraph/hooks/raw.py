@@ -70,7 +70,7 @@ class RawCalls:
         request = describe(fn, args, kwargs)
         if request.shape in {"manager", "http"}:
             return self._managed(request, fn(*args, **kwargs))
-        booking = RawBooking(self._recorder, request)
+        booking = await self._begin(request)
         try:
             if request.is_async:
                 answer = await fn(*args, **kwargs)
@@ -80,6 +80,17 @@ class RawCalls:
             booking.failed(error)
             raise
         return _booked(booking, answer)
+
+    async def _begin(self, request: RawRequest) -> RawBooking:
+        """Open the step of a call; reserving may wait for another process, which an event loop must not."""
+        if not self._recorder.reserves:
+            return RawBooking(self._recorder, request)
+        opening = asyncio.ensure_future(asyncio.to_thread(RawBooking, self._recorder, request))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_not_sent)
+            raise
 
     def step(
         self,
@@ -222,3 +233,9 @@ def _kind_and_name(kind: str, name: str) -> tuple[StepKind, str]:
     if not kind or inspect.cleandoc(kind) != kind or len(kind) > 256:
         raise ValueError(f"expected a step kind or a short word of your own, found {kind!r}")
     return "other", name or kind
+
+
+def _not_sent(opening: asyncio.Future[RawBooking]) -> None:
+    """The caller was cancelled while its step was opened: nothing was sent."""
+    if opening.exception() is None:
+        opening.result().void()

@@ -61,6 +61,11 @@ class RawBooking:
             parameters=request.parameters,
         )
 
+    def void(self) -> None:
+        """Nothing was sent after all."""
+        self.is_over = True
+        self._recorder.void(self._step)
+
     def answered(self, response: object) -> None:
         """The whole answer is here."""
         self.answered_by(lambda: response)

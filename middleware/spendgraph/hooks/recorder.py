@@ -77,6 +77,11 @@ class StepRecorder:
         self._tools = tools
         self._reservations: Reservations | None = self._reserving() if policy.budgets else None
 
+    @property
+    def reserves(self) -> bool:
+        """Whether opening a step may take room in budgets."""
+        return self._reservations is not None
+
     def cap(self, task: Task, limit: Budget) -> None:
         """Limit what runs inside a task, beside the policy's budgets."""
         if self._reservations is None:

@@ -25,8 +25,12 @@ _ADDS_INPUT: Final = (
     "mcp_servers",
     "container",
     "extra_body",
+    "web_search_options",
+    "prediction",
+    "plugins",
 )
-_PLAIN_TOOLS: Final = frozenset({"function", "custom", None})
+_PLAIN_TOOLS: Final = frozenset({"function", "custom"})
+_UNTYPED_TOOLS: Final = ("input_schema", "parameters", "function_declarations", "functionDeclarations")
 _ANSWERS: Final = ("n", "candidate_count", "best_of")
 _TEXT_BLOCKS: Final = frozenset({
     "text", "tool_use", "tool_result", "tool_call", "thinking", "redacted_thinking", "reasoning", "refusal",
@@ -83,7 +87,11 @@ def _is_plain(tool: object) -> bool:
     """Whether a tool runs here: a provider's own tools add what they find to the input."""
     if not isinstance(tool, Mapping):
         return False
-    return cast("Mapping[str, Any]", tool).get("type") in _PLAIN_TOOLS
+    described = cast("Mapping[str, Any]", tool)
+    if "type" in described:
+        return described["type"] in _PLAIN_TOOLS
+    # Anthropic's and Gemini's have no type; Gemini's own tools have nothing but their name as a key.
+    return any(name in described for name in _UNTYPED_TOOLS)
 
 
 def _ceiling(value: object, *, depth: int) -> int | None:
