@@ -255,3 +255,14 @@ def test_whatever_happens_the_cap_holds_and_the_counters_are_sums(acts: list[tup
         assert ledger.verify() == []
         with ledger._reading() as connection:  # pyright: ignore[reportPrivateUsage]
             assert connection.execute("SELECT count(*) FROM holds").fetchone()[0] == 0
+
+
+def test_a_window_that_somebody_removed_is_opened_again(books: Ledger, path: Path) -> None:
+    """Ids are remembered, and not believed."""
+    hold = books.reserve(ask("s1"))
+    books.book(held(hold, step("s1", cost_nanousd=CENT)))
+    books.flush()
+    change(path, "DELETE FROM step_windows")
+    change(path, "DELETE FROM windows")
+    assert isinstance(books.reserve(ask("s2")), Hold)
+    assert window(books) == (0, CENT)

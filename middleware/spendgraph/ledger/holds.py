@@ -6,9 +6,11 @@ makes the call, under a lease that it renews while it lives. A hold whose lease 
 amount by whoever comes next: the call may well have been paid for.
 """
 
+# ruff: noqa: S608 - every name in these statements is written in this package
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -86,46 +88,26 @@ class Shortfall(NamedTuple):
     asked: int
 
 
-_COUNTERS: Final = {
-    "nanousd": "spent_nanousd, held_nanousd",
-    "tokens": "spent_tokens, held_tokens",
-    "calls": "spent_calls, held_calls",
-}
+WindowKey = tuple[str, str, int]
+"""Budget, scope and start: what a window is known by before it has an id."""
 
-_FIND: Final = """\
-SELECT window_id, spent_nanousd, held_nanousd, spent_tokens, held_tokens, spent_calls, held_calls
-FROM windows WHERE budget = ? AND scope = ? AND start_us = ?"""
+_FIND: Final = "SELECT window_id FROM windows WHERE budget = ? AND scope = ? AND start_us = ?"
 
 _OPEN: Final = """\
 INSERT INTO windows (budget, scope, start_us, end_us) VALUES (?, ?, ?, ?)
 ON CONFLICT (budget, scope, start_us) DO NOTHING"""
 
-_ROLLED: Final = {
-    unit: f"""\
-SELECT coalesce(sum({counters.partition(", ")[0]}), 0), coalesce(sum({counters.partition(", ")[2]}), 0)
-FROM windows WHERE budget = ? AND scope = ? AND start_us >= ?"""  # noqa: S608 - names are this file's own
-    for unit, counters in _COUNTERS.items()
-}
+_ROLLED: Final = """\
+SELECT 0, coalesce(sum(spent_nanousd), 0), coalesce(sum(held_nanousd), 0), coalesce(sum(spent_tokens), 0),
+  coalesce(sum(held_tokens), 0), coalesce(sum(spent_calls), 0), coalesce(sum(held_calls), 0)
+FROM windows WHERE budget = ? AND scope = ? AND start_us >= ?"""
 
 _AT: Final = {"nanousd": 1, "tokens": 3, "calls": 5}
-"""Where a row of `_FIND` has what is spent in a unit; what is held comes next."""
+"""Where a row of counters has what is spent in a unit; what is held comes next."""
 
 _HOLD: Final = """\
 INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
-
-_TAKE: Final = """\
-UPDATE windows SET held_nanousd = held_nanousd + ?, held_tokens = held_tokens + ?, held_calls = held_calls + 1
-WHERE window_id = ?"""
-
-_GIVE_BACK: Final = """\
-UPDATE windows SET held_nanousd = held_nanousd - ?, held_tokens = held_tokens - ?, held_calls = held_calls - 1
-WHERE window_id = ?"""
-
-_SPEND: Final = """\
-UPDATE windows SET
-  spent_nanousd = spent_nanousd + ?, spent_tokens = spent_tokens + ?, spent_calls = spent_calls + ?
-WHERE window_id = ?"""
 
 # In strict mode there is none; in expected mode it says that the window is closed, and by how much.
 _OVERRUN: Final = """\
@@ -138,51 +120,83 @@ WHERE w.window_id = ?6 AND b.unit = 'nanousd' AND w.spent_nanousd > b.limit_amou
 ORDER BY b.version DESC LIMIT 1
 ON CONFLICT DO NOTHING"""
 
-_CHARGE: Final = "INSERT INTO step_windows (step_id, window_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _DROP: Final = "DELETE FROM holds WHERE hold_id = ?"
 _EXPIRED: Final = "SELECT windows, held_nanousd, held_tokens, step FROM holds WHERE lease_until_us < ?"
 _RENEW: Final = "UPDATE holds SET lease_until_us = ? WHERE holder = ?"
-_BOOKED: Final = f"SELECT {', '.join(StepRow._fields)} FROM steps WHERE step_id = ?"  # noqa: S608 - as above
+_BOOKED: Final = f"SELECT {', '.join(StepRow._fields)} FROM steps WHERE step_id = ?"
 
 
-def reserve(execute: Execute, ask: Ask, holder: str, now_us: int) -> Hold | Shortfall:
+class _Statements(NamedTuple):
+    """The SQL of a call that counts in so many windows: few statements, however many windows.
+
+    sqlite3 releases the interpreter's lock around each, and a thread beside a busy one waits milliseconds to get
+    it back.
+    """
+
+    counters: str
+    take: str
+    settle: str
+    charge: str
+
+
+@cache
+def _statements(windows: int) -> _Statements:
+    ids = ", ".join("?" * windows)
+    pairs = ", ".join(["(?, ?)"] * windows)
+    return _Statements(
+        f"""\
+SELECT window_id, spent_nanousd, held_nanousd, spent_tokens, held_tokens, spent_calls, held_calls
+FROM windows WHERE window_id IN ({ids})""",
+        f"""\
+UPDATE windows SET held_nanousd = held_nanousd + ?, held_tokens = held_tokens + ?, held_calls = held_calls + ?
+WHERE window_id IN ({ids})""",
+        f"""\
+UPDATE windows SET
+  spent_nanousd = spent_nanousd + ?, spent_tokens = spent_tokens + ?, spent_calls = spent_calls + ?,
+  held_nanousd = held_nanousd - ?, held_tokens = held_tokens - ?, held_calls = held_calls - ?
+WHERE window_id IN ({ids})""",
+        f"INSERT INTO step_windows (step_id, window_id) VALUES {pairs} ON CONFLICT DO NOTHING",
+    )
+
+
+def reserve(
+    execute: Execute, ask: Ask, holder: str, now_us: int, known: Mapping[WindowKey, int]
+) -> Hold | Shortfall:
     """Take room in every window, or in none.
 
     With a shortfall nothing was changed but windows that nobody had asked for yet.
+
+    Args:
+        execute: Executes a statement of the transaction.
+        ask: How much room, and where.
+        holder: The process that will make the call.
+        now_us: The time, from which the lease counts.
+        known: Ids of windows by their keys, of those that are committed.
     """
-    ids: list[int] = []
-    for want in ask.wants:
-        row = _window(execute, want)
-        ids.append(row[0])
+    windows = tuple(known.get(want[:3]) or _window(execute, want) for want in ask.wants)
+    sql = _statements(len(windows))
+    counters = {row[0]: row for row in execute(sql.counters, windows)}
+    if len(counters) < len(windows):  # somebody has pruned what was known
+        windows = tuple(_window(execute, want) for want in ask.wants)
+        counters = {row[0]: row for row in execute(sql.counters, windows)}
+    for want, window_id in zip(ask.wants, windows, strict=True):
         if want.limit is None:
             continue
         asked = ask.nanousd if want.unit == "nanousd" else ask.tokens if want.unit == "tokens" else 1
-        if want.since_us is None:
-            at = _AT[want.unit]
-            spent, held = row[at], row[at + 1]
-        else:
-            rolled = execute(_ROLLED[want.unit], (want.budget, want.scope, want.since_us))
-            spent, held = rolled.fetchone()
+        row = counters[window_id]
+        if want.since_us is not None:
+            row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
+        at = _AT[want.unit]
+        spent, held = row[at], row[at + 1]
         if spent + held + asked > want.limit:
             return Shortfall(want, spent, held, asked)
     for record in ask.first:
-        for sql in STATEMENTS[type(record)]:
-            execute(sql, tuple(record))
-    for window_id in ids:
-        execute(_TAKE, (ask.nanousd, ask.tokens, window_id))
-    windows = tuple(ids)
-    execute(
-        _HOLD,
-        (
-            ask.step.step_id,
-            holder,
-            orjson.dumps(windows).decode(),
-            ask.nanousd,
-            ask.tokens,
-            orjson.dumps(tuple(ask.step)).decode(),
-            now_us + LEASE_US,
-        ),
-    )
+        for insert in STATEMENTS[type(record)]:
+            execute(insert, tuple(record))
+    execute(sql.take, (ask.nanousd, ask.tokens, 1, *windows))
+    step_id, step = ask.step.step_id, orjson.dumps(tuple(ask.step)).decode()
+    held_by = (step_id, holder, orjson.dumps(windows).decode())
+    execute(_HOLD, (*held_by, ask.nanousd, ask.tokens, step, now_us + LEASE_US))
     return Hold(windows, ask.nanousd, ask.tokens)
 
 
@@ -192,16 +206,14 @@ def book(execute: Execute, record: HeldStep) -> None:
     if not execute(INSERT_STEP, row).rowcount:
         _book_late(execute, row, record.windows)
         return
+    held = (0, 0, 0)
     if row.entry == "charge" and execute(_DROP, (row.step_id,)).rowcount:
-        for window_id in record.windows:
-            execute(_GIVE_BACK, (record.held_nanousd, record.held_tokens, window_id))
-    _charge(execute, row, record.windows)
+        held = (record.held_nanousd, record.held_tokens, 1)
+    _settle(execute, row, record.windows, held)
     if row.cost_nanousd > record.held_nanousd:
         for window_id in record.windows:
-            execute(
-                _OVERRUN,
-                (row.step_id, row.task_id, row.context_id, row.recorded_us, row.cost_nanousd, window_id),
-            )
+            overrun = (row.step_id, row.task_id, row.context_id, row.recorded_us, row.cost_nanousd, window_id)
+            execute(_OVERRUN, overrun)
 
 
 def release(execute: Execute, record: HoldRelease) -> None:
@@ -210,8 +222,8 @@ def release(execute: Execute, record: HoldRelease) -> None:
     found = execute(query, (record.hold_id,)).fetchone()
     if found is not None:
         execute(_DROP, (record.hold_id,))
-        for window_id in orjson.loads(found[0]):
-            execute(_GIVE_BACK, (found[1], found[2], window_id))
+        windows = orjson.loads(found[0])
+        execute(_statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
 
 
 def renew(execute: Execute, holder: str, now_us: int) -> bool:
@@ -246,21 +258,21 @@ def _step(row: Sequence[Any]) -> StepRow:
     return StepRow(*columns)
 
 
-def _window(execute: Execute, want: Want) -> tuple[int, ...]:
-    key = (want.budget, want.scope, want.start_us)
-    row: tuple[int, ...] | None = execute(_FIND, key).fetchone()
-    if row is None:
-        execute(_OPEN, (*key, want.end_us))
-        row = execute(_FIND, key).fetchone()
-        assert row is not None
-    return row
+def _window(execute: Execute, want: Want) -> int:
+    """The id of a window, which is opened if nobody has asked for it yet."""
+    found = execute(_FIND, want[:3]).fetchone()
+    if found is None:
+        execute(_OPEN, want[:4])
+        found = execute(_FIND, want[:3]).fetchone()
+    window_id: int = found[0]
+    return window_id
 
 
-def _charge(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
-    amounts = counted(row)
-    for window_id in windows:
-        execute(_SPEND, (*amounts, window_id))
-        execute(_CHARGE, (row.step_id, window_id))
+def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[int, int, int]) -> None:
+    """Put what a step cost in the place of what was held for it."""
+    sql = _statements(len(windows))
+    execute(sql.settle, (*counted(row), *held, *windows))
+    execute(sql.charge, [value for window_id in windows for value in (row.step_id, window_id)])
 
 
 def _book_late(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
@@ -272,4 +284,4 @@ def _book_late(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
         return
     correction = late_correction(booked, row)
     if execute(INSERT_STEP, correction).rowcount:
-        _charge(execute, correction, windows)
+        _settle(execute, correction, windows, (0, 0, 0))

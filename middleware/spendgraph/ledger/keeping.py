@@ -19,6 +19,9 @@ KEEP_S: Final = 30.0
 """How often a process renews the leases of its holds."""
 
 
+_MOST_KNOWN: Final = 10_000
+
+
 def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEADLINE_S) -> Hold | Shortfall:
     """Take room for a call in all its windows, or in none; not for event loops.
 
@@ -28,9 +31,10 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
     Raises:
         LedgerUnavailable: The ledger could not be written.
     """
+    known = writer.windows
 
     def take(execute: Execute) -> Hold | Shortfall:
-        return holds.reserve(execute, ask, writer.holder, now_us)
+        return holds.reserve(execute, ask, writer.holder, now_us, known)
 
     def count_all(execute: Execute) -> Hold | Shortfall:
         holds.book_expired(execute, now_us)
@@ -40,9 +44,14 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
     if isinstance(found, Shortfall):
         writer.drain(timeout=timeout)
         found = writer.transact(count_all, timeout=timeout)
-    if isinstance(found, Hold) and not writer.keeps_holds:
-        writer.keeps_holds = True
-        writer.thread.signal()  # which renews the leases from now on
+    if isinstance(found, Hold):
+        if len(known) > _MOST_KNOWN:
+            known.clear()
+        # Only now: what was opened in a transaction that failed has no id.
+        known.update(zip((want[:3] for want in ask.wants), found.windows, strict=True))
+        if not writer.keeps_holds:
+            writer.keeps_holds = True
+            writer.thread.signal()  # which renews the leases from now on
     return found
 
 

@@ -30,7 +30,7 @@ from spendgraph.ledger.writing import write
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.holds import Execute, WindowKey
     from spendgraph.ledger.place import Place
 
 T = TypeVar("T")
@@ -70,6 +70,7 @@ class Writer:
         keeps_holds: This process has taken room, and renews its leases.
         journal: Holds the steps that are booked and not yet committed.
         thread: The ledger thread.
+        windows: Ids of budgets' windows that are in the ledger, by budget, scope and start.
     """
 
     __slots__ = (
@@ -86,6 +87,7 @@ class Writer:
         "place",
         "queued",
         "thread",
+        "windows",
     )
 
     def __init__(self, place: Place) -> None:
@@ -97,6 +99,7 @@ class Writer:
         self._lock = threading.RLock()
         self.holder = new_id()
         self.keeps_holds = False
+        self.windows: dict[WindowKey, int] = {}
         self._connection: sqlite3.Connection | None = None
         self._execute: Execute | None = None
         self._inode = 0
@@ -311,6 +314,7 @@ class Writer:
 
     def _disconnect(self) -> None:
         connection, self._connection, self._execute = self._connection, None, None
+        self.windows.clear()  # the next connection may be to another file
         if connection is not None:
             connection.close()
 
