@@ -266,3 +266,21 @@ def test_a_window_that_somebody_removed_is_opened_again(books: Ledger, path: Pat
     change(path, "DELETE FROM windows")
     assert isinstance(books.reserve(ask("s2")), Hold)
     assert window(books) == (0, CENT)
+
+
+def test_many_steps_booked_together_are_each_booked_once(books: Ledger, path: Path) -> None:
+    """Of two kinds of windows, some dearer than their hold, some delivered twice: every counter is its sum."""
+    wide = want(None, budget="wide")
+    records: list[HeldStep] = []
+    for n in range(37):
+        wants = (want(None),) if n % 3 else (want(None), wide)
+        cost = 2 * CENT if n % 10 == 0 else CENT // 2
+        records.append(held(books.reserve(ask(f"s{n}", CENT, *wants)), step(f"s{n}", cost_nanousd=cost)))
+    with books._writer._lock:  # pyright: ignore[reportPrivateUsage] - so that one commit has them all
+        for record in (*records, *records[:5]):
+            books.book(record)
+    books.flush()
+    total = sum(record.step[StepRow._fields.index("cost_nanousd")] for record in records)
+    assert window(books) == (total, 0)
+    assert rows(path, "SELECT count(*) FROM steps") == [(37,)]
+    assert books.verify() == []

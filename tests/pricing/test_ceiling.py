@@ -16,7 +16,9 @@ from spendgraph.pricing import (
     Price,
     PriceBook,
     Usage,
-    expected_cost,
+    estimate_usage,
+    expected_input,
+    expected_output,
     input_ceiling,
     output_ceiling,
 )
@@ -146,9 +148,20 @@ def test_a_quantile_needs_enough_calls_and_is_a_cost_that_was_seen() -> None:
 
 
 def test_an_expectation_is_the_estimated_input_and_the_usual_output() -> None:
-    """At most the request's own limit."""
-    rates = {"input_usd_per_mtok": Decimal(1), "output_usd_per_mtok": Decimal(2)}
-    price = Price.of(rates, provider="p", model="m", source="s")
-    assert expected_cost(price, "x" * 40, {}, None, 100) == 10 * 1_000 + 100 * 2_000
-    assert expected_cost(price, "x" * 40, {}, 5, 100) == 10 * 1_000 + 5 * 2_000
-    assert expected_cost(price, "x" * 40, {"tools": [{"name": "search"}]}, 5, 100) > 20_000
+    """At most the request's own limit; tool schemas are sent too."""
+    assert expected_input("x" * 40, {}) == 10
+    assert expected_input("x" * 40, {"tools": [{"name": "search"}]}) > 10
+    assert expected_output(None, 100) == 100
+    assert expected_output(5_000, 100) == 100
+    assert expected_output(5, 100) == 5
+
+
+@given(texts=st.lists(st.text(max_size=30), max_size=4))
+def test_the_quick_estimate_of_messages_is_the_careful_one(texts: list[str]) -> None:
+    """Whatever they say, and with tool calls too."""
+    call = {"name": "search", "args": {"q": "x"}, "id": "1", "type": "tool_call"}
+    for messages in (
+        [[HumanMessage(text) for text in texts]],
+        [[AIMessage(text, tool_calls=[call]) for text in texts]],
+    ):
+        assert expected_input(messages, {}) == estimate_usage(messages, "").input_tokens

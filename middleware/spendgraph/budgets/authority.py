@@ -12,7 +12,14 @@ from spendgraph.budgets.matching import counters_of
 from spendgraph.budgets.windows import Window, window_at
 from spendgraph.ledger.budgets import BudgetRow
 from spendgraph.ledger.holds import Shortfall, Want
-from spendgraph.pricing import CostHistory, estimate_usage, expected_cost, input_ceiling, output_ceiling
+from spendgraph.pricing import (
+    CostHistory,
+    Usage,
+    expected_input,
+    expected_output,
+    input_ceiling,
+    output_ceiling,
+)
 
 if TYPE_CHECKING:
     from spendgraph.budgets.matching import Counter
@@ -164,22 +171,17 @@ class BudgetAuthority:
     ) -> tuple[int, int, int] | Unbounded:
         """What a model call is expected to cost, and the money and tokens to hold for it."""
         price = self._prices.price(call.provider, call.model, call.started_us)
-        likely = _UNKNOWN_COST
-        if price is not None:
-            likely = expected_cost(
-                price, call.inputs, call.parameters, call.max_output_tokens, self._default_output
-            )
+        sent = expected_input(call.inputs, call.parameters)
+        answered_about = expected_output(call.max_output_tokens, self._default_output)
         seen = self.history.quantile(call.context.feature, call.model, _quantile(counters))
-        estimate = likely if seen is None else seen
-        if seen is not None and price is not None:
-            # A long input is no secret, however short those before it were.
-            estimate = max(seen, expected_cost(price, call.inputs, call.parameters, 0, 0))
+        if price is None:
+            estimate = _UNKNOWN_COST
+        elif seen is None:
+            estimate = price.cost(Usage(input_tokens=sent, output_tokens=answered_about))
+        else:  # a long input is no secret, however short those before it were
+            estimate = max(seen, price.cost(Usage(input_tokens=sent)))
         if strict is None:
-            tokens = 0
-            if any(counter.budget.unit == "tokens" for counter in counters):
-                sent = estimate_usage(call.inputs, "").input_tokens
-                tokens = sent + min(call.max_output_tokens or self._default_output, self._default_output)
-            return estimate, estimate, tokens
+            return estimate, estimate, sent + answered_about
         sent_at_most = input_ceiling(call.inputs, call.parameters)
         if sent_at_most is None:
             return Unbounded(strict, "an input whose tokens can be counted beforehand")
@@ -213,7 +215,7 @@ class BudgetAuthority:
 
 def _quantile(counters: tuple[Counter, ...]) -> float:
     """The most careful of the budgets' quantiles."""
-    return max(float(counter.budget.quantile) for counter in counters)
+    return float(max(counter.budget.quantile for counter in counters))
 
 
 def _row(budget: Budget) -> BudgetRow:

@@ -143,7 +143,7 @@ class StepRows:
 
     def unheard(self, step: OpenStep, ended_us: int, nanousd: int, tokens: int) -> StepRow:
         """The row of a step whose end is not heard, at all that was held for it."""
-        sent = min(estimate_usage(step.inputs, "").input_tokens, tokens)
+        answered = min(step.max_output_tokens or tokens, tokens)
         return self._row(
             step,
             Ending(ended_us, "cancelled"),
@@ -151,7 +151,7 @@ class StepRows:
             "upper_bound",
             "cancelled",
             UNHEARD,
-            Usage(input_tokens=sent, output_tokens=tokens - sent) if tokens else _NO_USAGE,
+            Usage(input_tokens=tokens - answered, output_tokens=answered) if tokens else _NO_USAGE,
             _NOTHING_REPORTED,
             provider=step.provider,
             model=step.model,

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.records import ContextRow, HeldStep, HoldRelease, PriceRow, StepRow
-from spendgraph.ledger.statements import INSERT_STEP, STATEMENTS
+from spendgraph.ledger.statements import INSERT_STEP, STATEMENTS, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,6 +106,12 @@ FROM windows WHERE budget = ? AND scope = ? AND start_us >= ?"""
 _AT: Final = {"nanousd": 1, "tokens": 3, "calls": 5}
 """Where a row of counters has what is spent in a unit; what is held comes next."""
 
+_ENTRY, _STATUS, _COST, _INPUT, _OUTPUT = (
+    StepRow._fields.index(name)
+    for name in ("entry", "status", "cost_nanousd", "input_tokens", "output_tokens")
+)
+"""Where a step's row has what is counted."""
+
 _HOLD: Final = """\
 INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -120,7 +127,6 @@ WHERE w.window_id = ?6 AND b.unit = 'nanousd' AND w.spent_nanousd > b.limit_amou
 ORDER BY b.version DESC LIMIT 1
 ON CONFLICT DO NOTHING"""
 
-_DROP: Final = "DELETE FROM holds WHERE hold_id = ?"
 _EXPIRED: Final = "SELECT windows, held_nanousd, held_tokens, step FROM holds WHERE lease_until_us < ?"
 _RENEW: Final = "UPDATE holds SET lease_until_us = ? WHERE holder = ?"
 _BOOKED: Final = f"SELECT {', '.join(StepRow._fields)} FROM steps WHERE step_id = ?"
@@ -136,13 +142,11 @@ class _Statements(NamedTuple):
     counters: str
     take: str
     settle: str
-    charge: str
 
 
 @cache
 def _statements(windows: int) -> _Statements:
     ids = ", ".join("?" * windows)
-    pairs = ", ".join(["(?, ?)"] * windows)
     return _Statements(
         f"""\
 SELECT window_id, spent_nanousd, held_nanousd, spent_tokens, held_tokens, spent_calls, held_calls
@@ -155,8 +159,25 @@ UPDATE windows SET
   spent_nanousd = spent_nanousd + ?, spent_tokens = spent_tokens + ?, spent_calls = spent_calls + ?,
   held_nanousd = held_nanousd - ?, held_tokens = held_tokens - ?, held_calls = held_calls - ?
 WHERE window_id IN ({ids})""",
-        f"INSERT INTO step_windows (step_id, window_id) VALUES {pairs} ON CONFLICT DO NOTHING",
     )
+
+
+@cache
+def _known(steps: int) -> str:
+    ids = ", ".join("?" * steps)
+    return f"""\
+SELECT (SELECT count(*) FROM steps WHERE step_id IN ({ids})), (SELECT count(*) FROM holds WHERE hold_id IN ({ids}))"""
+
+
+@cache
+def _drop(steps: int) -> str:
+    return f"DELETE FROM holds WHERE hold_id IN ({', '.join('?' * steps)})"
+
+
+@cache
+def _charges(pairs: int) -> str:
+    rows = ", ".join(["(?, ?)"] * pairs)
+    return f"INSERT INTO step_windows (step_id, window_id) VALUES {rows} ON CONFLICT DO NOTHING"
 
 
 def reserve(
@@ -207,7 +228,7 @@ def book(execute: Execute, record: HeldStep) -> None:
         _book_late(execute, row, record.windows)
         return
     held = (0, 0, 0)
-    if row.entry == "charge" and execute(_DROP, (row.step_id,)).rowcount:
+    if row.entry == "charge" and execute(_drop(1), (row.step_id,)).rowcount:
         held = (record.held_nanousd, record.held_tokens, 1)
     _settle(execute, row, record.windows, held)
     if row.cost_nanousd > record.held_nanousd:
@@ -216,12 +237,54 @@ def book(execute: Execute, record: HeldStep) -> None:
             execute(_OVERRUN, overrun)
 
 
+def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
+    """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
+    alike: dict[tuple[int, ...], list[HeldStep]] = {}
+    for record in records:
+        if record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd:
+            alike.setdefault(tuple(record.windows), []).append(record)
+        else:
+            book(execute, record)
+    for windows, group in alike.items():
+        done = 0
+        for size, insert in STEPS_AT_ONCE.items():
+            while len(group) - done >= size:
+                _book_together(execute, windows, group[done : done + size], insert)
+                done += size
+        for record in group[done:]:
+            book(execute, record)
+
+
+def _book_together(
+    execute: Execute, windows: tuple[int, ...], group: Sequence[HeldStep], insert: str
+) -> None:
+    """Book steps with six statements, if none is booked already and each has its hold; else one by one."""
+    ids = [record.step[0] for record in group]
+    known, held = execute(_known(len(ids)), (*ids, *ids)).fetchone()
+    if known or held != len(set(ids)):
+        for record in group:
+            book(execute, record)
+        return
+    execute(insert, tuple(chain.from_iterable(record.step for record in group)))
+    execute(_drop(len(ids)), ids)
+    spent = [counted(record.step) for record in group]
+    totals = [sum(amounts) for amounts in zip(*spent, strict=True)]
+    released = (
+        sum(record.held_nanousd for record in group),
+        sum(record.held_tokens for record in group),
+        len(ids),
+    )
+    execute(_statements(len(windows)).settle, (*totals, *released, *windows))
+    pairs = [(step_id, window_id) for step_id in ids for window_id in windows]
+    execute(_charges(len(pairs)), tuple(chain.from_iterable(pairs)))
+
+
 def release(execute: Execute, record: HoldRelease) -> None:
     """Give back what was held for a call that was never sent."""
     query = "SELECT windows, held_nanousd, held_tokens FROM holds WHERE hold_id = ?"
     found = execute(query, (record.hold_id,)).fetchone()
     if found is not None:
-        execute(_DROP, (record.hold_id,))
+        execute(_drop(1), (record.hold_id,))
         windows = orjson.loads(found[0])
         execute(_statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
 
@@ -247,10 +310,9 @@ def book_expired(execute: Execute, now_us: int) -> int:
 
 def counted(row: Sequence[Any]) -> tuple[int, int, int]:
     """What a step adds to its windows: nano-USD, tokens and calls. An answer from the cache adds none."""
-    step = _step(row)
-    if step.status == "cache_hit":
-        return step.cost_nanousd, 0, 0
-    return step.cost_nanousd, step.input_tokens + step.output_tokens, int(step.entry == "charge")
+    if row[_STATUS] == "cache_hit":
+        return row[_COST], 0, 0
+    return row[_COST], row[_INPUT] + row[_OUTPUT], int(row[_ENTRY] == "charge")
 
 
 def _step(row: Sequence[Any]) -> StepRow:
@@ -272,7 +334,7 @@ def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[
     """Put what a step cost in the place of what was held for it."""
     sql = _statements(len(windows))
     execute(sql.settle, (*counted(row), *held, *windows))
-    execute(sql.charge, [value for window_id in windows for value in (row.step_id, window_id)])
+    execute(_charges(len(windows)), [value for window_id in windows for value in (row.step_id, window_id)])
 
 
 def _book_late(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:

@@ -282,7 +282,7 @@ CREATE TABLE holds (
   held_tokens INTEGER NOT NULL,
   step TEXT NOT NULL CHECK (json_valid(step)), -- the row to book should the end never be heard, JSON
   lease_until_us INTEGER NOT NULL -- renewed while the process lives; afterwards anybody books the step
-) STRICT""")
+) STRICT, WITHOUT ROWID""")
     db.execute("""\
 CREATE TABLE step_windows (
   step_id TEXT NOT NULL,

@@ -44,11 +44,16 @@ def _write(execute: Execute, record: Record, statements: dict[type, tuple[str, .
 def _write_steps(execute: Execute, records: Sequence[Record]) -> list[Record]:
     """Write what the steps refer to and then the steps, with few statements; return the last of them."""
     steps: list[Record] = []
+    held: list[HeldStep] = []
     for record in records:
         if type(record) is StepRow:
             steps.append(record)
+        elif type(record) is HeldStep:
+            held.append(record)
         else:
             _write(execute, record, STATEMENTS)
+    if held:
+        holds.book_many(execute, held)
     done = 0
     for rows, sql in STEPS_AT_ONCE.items():
         while len(steps) - done >= rows:

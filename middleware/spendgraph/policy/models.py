@@ -236,7 +236,7 @@ class Policy(Section):
     on_swallowed: Literal["raise", "warn"] = "raise"
     """What happens at the end of a run that ignored a refusal inside it: an error, or a line in the log."""
 
-    loop_wait_ms: Count = 25
+    loop_wait_ms: Count = 250
     """How many milliseconds an event loop waits for the ledger before a call is refused as `LedgerBusy`."""
 
     @field_validator("budgets")
