@@ -341,8 +341,10 @@ def test_a_cancelled_call_is_booked_at_all_that_was_held(tmp_path: Path, asynchr
 
 def test_what_was_recorded_counts_and_is_never_refused(spent: Meter, model: ScriptedModel) -> None:
     """The money is gone already."""
-    with spent.task(ACME):
+    with spent.task(ACME), spent.cap(usd=1):
         spent.record("human_review", usd="2.50")
+        with pytest.raises(BudgetExceeded):
+            model.invoke("hi")
     assert counters(spent) == (2_500_000_000, 0)
 
 
@@ -369,3 +371,22 @@ def test_priced_tools_are_reserved_and_free_ones_are_not_asked(tmp_path: Path) -
         assert clock.invoke({}, meter.config(ACME)) == "noon"
         assert counters(meter) == (5_000_000, 0)
     assert ran == ["search"]
+
+
+def test_a_reservation_does_not_rely_on_what_is_only_queued(tmp_path: Path, model: ScriptedModel) -> None:
+    """A new task of a payer whose first row, of a free tool, still waits for its commit."""
+
+    @tool
+    def clock() -> str:
+        """Tell the time."""
+        return "noon"
+
+    with metered(tmp_path, capped(cap="1")) as meter:
+        writer = meter.ledger._writer  # pyright: ignore[reportPrivateUsage]
+        with writer._lock:  # pyright: ignore[reportPrivateUsage] - nobody else can commit
+            with meter.task(ACME):
+                clock.invoke({})
+            with meter.task(ACME):
+                model.invoke("hi")
+        assert meter.ledger.verify() == []
+    assert model.requests == 1

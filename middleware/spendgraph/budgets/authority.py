@@ -50,6 +50,7 @@ class Call(NamedTuple):
         fixed_nanousd: What it costs at most, where that is known; `None` where it depends on the answer.
         started_us: When.
         caps: Counters of the blocks around it, beside the policy's.
+        is_spent: The money is gone already: it counts, and there is no limit to it.
     """
 
     context: CostContext
@@ -65,6 +66,7 @@ class Call(NamedTuple):
     fixed_nanousd: int | None
     started_us: int
     caps: tuple[Counter, ...] = ()
+    is_spent: bool = False
 
 
 class Need(NamedTuple):
@@ -180,6 +182,8 @@ class BudgetAuthority:
             estimate = price.cost(Usage(input_tokens=sent, output_tokens=answered_about))
         else:  # a long input is no secret, however short those before it were
             estimate = max(seen, price.cost(Usage(input_tokens=sent)))
+        if not estimate and price is not None and not price.is_free:
+            estimate = _UNKNOWN_COST  # less than a nano-dollar is not nothing
         if strict is None:
             return estimate, estimate, sent + answered_about
         sent_at_most = input_ceiling(call.inputs, call.parameters)
@@ -194,7 +198,7 @@ class BudgetAuthority:
         counts_tokens = any(counter.budget.unit == "tokens" for counter in counters)
         if ceiling is None or (answered is None and counts_tokens and call.kind == "model"):
             return Unbounded(strict, "max_tokens: how long the answer may be")
-        return estimate, ceiling, sent_at_most + (answered or 0)
+        return estimate, max(ceiling, min(estimate, 1)), sent_at_most + (answered or 0)
 
     def _want(self, counter: Counter, call: Call, *, is_free: bool) -> Want:
         budget = counter.budget
@@ -204,7 +208,7 @@ class BudgetAuthority:
         ):
             window = self._windows[budget.name] = window_at(budget, call.started_us)
         limit: int | None = budget.limit
-        if is_free and budget.unit == "nanousd":
+        if call.is_spent or (is_free and budget.unit == "nanousd"):
             limit = None
         elif budget.exempt is not None and call.context.priority in budget.exempt.priority:
             limit = int(budget.limit * budget.exempt.up_to)

@@ -19,6 +19,7 @@ from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.hooks.admission import Admission
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
+from spendgraph.hooks.references import References
 from spendgraph.hooks.reserving import Reservations
 from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
@@ -26,7 +27,6 @@ from spendgraph.ids import new_id
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import (
-    ContextRow,
     CostBasis,
     DecisionRow,
     PriceRow,
@@ -35,13 +35,11 @@ from spendgraph.ledger.records import (
     StepRow,
     StepStatus,
     TaskEnd,
-    TaskStart,
     TaskStatus,
 )
 from spendgraph.pricing import Reported, estimate_usage
 
 if TYPE_CHECKING:
-    from spendgraph.context import CostContext
     from spendgraph.hooks.places import Run
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
@@ -71,7 +69,7 @@ class StepRecorder:
         self.here: Callable[[], Place] = self._nowhere
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
-        self._known: set[str] = set()
+        self._references = References()
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
         self._tools = tools
@@ -89,8 +87,15 @@ class StepRecorder:
         task.caps = (*task.caps, Counter(limit, f"cap={task.task_id}"))
 
     def _reserving(self) -> Reservations:
-        decide, introduce = self.decide, self._introduction
-        return Reservations(self.ledger, self.policy, self.prices, self._tools, self._rows, introduce, decide)
+        return Reservations(
+            self.ledger,
+            self.policy,
+            self.prices,
+            self._tools,
+            self._rows,
+            self._references.all_of,
+            self.decide,
+        )
 
     # Opening
 
@@ -212,9 +217,8 @@ class StepRecorder:
     def settle(self, steps: Iterable[OpenStep]) -> None:
         """Book steps whose end was never heard; a late end corrects them.
 
-        A cancelled or timed-out call emits no end event, though it was sent. It is booked as an estimate, or
-        as an upper bound when the request said how long the answer could be; where room was held for it in
-        budgets, at all of that.
+        A cancelled or timed-out call emits no end event, though it was sent. It is booked at all that was held for it
+        in budgets; without any as an estimate, or as an upper bound when the request limits the answer.
         """
         for step in list(steps):
             with self._settling:
@@ -253,9 +257,9 @@ class StepRecorder:
     def announce(self, task: Task) -> None:
         """Write a task's row at once, so that another process can resume it by its thread."""
         if not task.announced:
-            records = self._announcement(task)
+            records = self._references.announcement(task)
             self.ledger.post(*records)
-            self._is_known(records, task)
+            self._references.note(records, task)
 
     def end_task(self, task: Task, status: TaskStatus, *, durable: bool = False) -> None:
         """Write how a task ended; with `durable`, before returning.
@@ -263,18 +267,21 @@ class StepRecorder:
         A task that never had a row gets one, so that what was started can be counted.
         """
         ended_us = None if status == "paused" else self.ledger.end_time(task.started_us)
-        records: list[Record] = [*self._announcement(task), TaskEnd(task.task_id, status, ended_us)]
+        records: list[Record] = [
+            *self._references.announcement(task),
+            TaskEnd(task.task_id, status, ended_us),
+        ]
         if durable:
             self._book(task, records, at_once=True)
         else:
             self.ledger.defer(*records)
-            self._is_known(records, task)
+            self._references.note(records, task)
 
     def decide(self, place: Place, kind: str, outcome: str, reason: str, **detail: object) -> None:
         """Write a decision other than *allow*."""
         step_id = detail.pop("step_id", None)
         self.ledger.post(
-            *self._introduction(place.context),
+            *self._references.introduction(place.context),
             DecisionRow(
                 decision_id=new_id(),
                 kind=kind,
@@ -296,7 +303,7 @@ class StepRecorder:
         place = step.place
         booked: Record = row if self._reservations is None else self._reservations.record(step, row)
         task = place.task
-        known = self._known
+        known = self._references.known
         if (
             end_task is None
             and task.announced
@@ -305,7 +312,7 @@ class StepRecorder:
         ):
             self._book(task, (booked,))
             return
-        records: list[Record] = [*self._announcement(task), *self._introduction(place.context)]
+        records = self._references.of(place)
         if price is not None and price.price_id not in known:
             records.append(
                 PriceRow(
@@ -340,60 +347,7 @@ class StepRecorder:
             logger.error("spendgraph: a step could not be written: %s", error)  # noqa: TRY400 - one line
             return
         if len(records) > 1:
-            self._is_known(records, task)
-
-    def _is_known(self, records: Iterable[Record], task: Task) -> None:
-        """Note what need not be written again, once it is written or queued, and never before.
-
-        From then on another thread's row that names it goes without it.
-        """
-        if len(self._known) > _MOST_KEPT:
-            self._known.clear()
-        for record in records:
-            if isinstance(record, ContextRow):
-                self._known.add(record.context_id)
-            elif isinstance(record, PriceRow):
-                self._known.add(record.price_id)
-            elif isinstance(record, TaskStart):
-                task.announced = True
-
-    def _announcement(self, task: Task) -> list[Record]:
-        if task.announced:
-            return []
-        return [
-            *self._introduction(task.context),
-            TaskStart(
-                task.task_id,
-                task.parent_task_id,
-                task.context.context_id,
-                task.thread_id,
-                task.graph,
-                task.started_us,
-            ),
-        ]
-
-    def _introduction(self, context: CostContext) -> list[ContextRow]:
-        if context.context_id in self._known:
-            return []
-        return [
-            ContextRow(
-                context_id=context.context_id,
-                feature=context.feature,
-                team=context.team,
-                workload_class=context.workload_class,
-                tenant=context.tenant,
-                environment=context.environment,
-                user=context.user,
-                version=context.version,
-                template=context.template,
-                template_version=context.template_version,
-                workspace=context.workspace,
-                project=context.project,
-                cost_center=context.cost_center,
-                priority=context.priority,
-                extra=context.extra_json,
-            )
-        ]
+            self._references.note(records, task)
 
     def _nowhere(self) -> Place:
         raise RuntimeError("the recorder is not attached to a meter")

@@ -14,14 +14,17 @@ from spendgraph.money import format_usd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spendgraph.context import CostContext
+    from spendgraph.hooks.places import Place
     from spendgraph.hooks.rows import StepRows
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
-    from spendgraph.ledger.records import ContextRow, Record
+    from spendgraph.ledger.records import Record
     from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import PriceBook
+
+
+_MOST_KEPT = 10_000
 
 
 class Reservations:
@@ -33,7 +36,7 @@ class Reservations:
         prices: The price book.
         tools: What tools cost.
         rows: Makes the row to book should a call's end never be heard.
-        introduce: The row of a context, if the ledger may not have it.
+        references: The rows that a step at a place refers to.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
     """
 
@@ -44,13 +47,14 @@ class Reservations:
         prices: PriceBook,
         tools: ToolRegistry,
         rows: StepRows,
-        introduce: Callable[[CostContext], list[ContextRow]],
+        references: Callable[[Place], tuple[Record, ...]],
         decide: Callable[..., None],
     ) -> None:
         self._ledger = ledger
         self._tools = tools
         self._rows = rows
-        self._introduce = introduce
+        self._references = references
+        self._written: set[tuple[str, str]] = set()
         self._decide = decide
         self._authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
@@ -88,6 +92,7 @@ class Reservations:
                 fixed_nanousd,
                 step.started_us,
                 place.task.caps,
+                is_spent,
             )
         )
         if need is None:
@@ -97,7 +102,7 @@ class Reservations:
         elif isinstance(need, TooDear):
             self._refuse(step, need.budget, need.shortfall)
         else:
-            self._take(step, need, is_spent=is_spent)
+            self._take(step, need)
 
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
@@ -114,23 +119,28 @@ class Reservations:
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id))
 
-    def _take(self, step: OpenStep, need: Need, *, is_spent: bool) -> None:
+    def _take(self, step: OpenStep, need: Need) -> None:
         wants = need.wants
-        if is_spent:
-            wants = tuple(want._replace(limit=None) for want in wants)
         step.estimate_nanousd, step.reserved_nanousd = need.estimate_nanousd, need.nanousd
         if not wants:
             return
+        # With the hold goes what its row refers to, because another process may have to book it; what is only queued
+        # here may never be written.
+        place = step.place
+        payer = place.context.context_id, place.task.task_id
         ask = Ask(
             wants,
             need.nanousd,
             need.tokens,
             self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
-            tuple(self._introduce(step.place.context)),
+            () if payer in self._written else self._references(place),
         )
         taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
         if isinstance(taken, Hold):
             step.hold = taken
+            if len(self._written) >= _MOST_KEPT:
+                self._written.clear()
+            self._written.add(payer)
         else:
             self._refuse(step, need.budgets[wants.index(taken.want)], taken)
 

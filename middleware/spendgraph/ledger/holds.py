@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from spendgraph.ledger.corrections import late_correction
-from spendgraph.ledger.records import ContextRow, HeldStep, HoldRelease, PriceRow, StepRow
-from spendgraph.ledger.statements import INSERT_STEP, STATEMENTS, STEPS_AT_ONCE
+from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow
+from spendgraph.ledger.statements import AGAIN, INSERT_STEP, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
     import sqlite3
@@ -69,7 +69,7 @@ class Ask(NamedTuple):
     nanousd: int
     tokens: int
     step: StepRow
-    first: tuple[ContextRow | PriceRow, ...] = ()
+    first: tuple[Record, ...] = ()
 
 
 class Hold(NamedTuple):
@@ -212,7 +212,7 @@ def reserve(
         if spent + held + asked > want.limit:
             return Shortfall(want, spent, held, asked)
     for record in ask.first:
-        for insert in STATEMENTS[type(record)]:
+        for insert in AGAIN[type(record)]:
             execute(insert, tuple(record))
     execute(sql.take, (ask.nanousd, ask.tokens, 1, *windows))
     step_id, step = ask.step.step_id, orjson.dumps(tuple(ask.step)).decode()
