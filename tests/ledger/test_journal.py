@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import signal
 import sqlite3
@@ -161,6 +162,25 @@ def test_a_journal_does_not_grow_while_others_go_on_booking(path: Path) -> None:
     assert len(step_ids(path)) == 4000
     assert size == 0
     assert largest < 2_000_000
+
+
+def test_either_half_of_a_journal_may_hold_what_the_other_refers_to(path: Path) -> None:
+    """Whichever is found first: the step goes in with its context."""
+    with Ledger.open(path) as ledger:
+        ledger.book(ACME, task())
+        first = held(path)
+        ledger.flush()
+        ledger.book(step("s1"))
+        second = held(path)
+    path.unlink()
+    for name, lines, age in (("0", second, 9), ("1", first, 1)):
+        half = path.with_name(f"{path.name}.journal-1-dead{name}.jsonl")
+        half.write_bytes(lines)
+        os.utime(half, (1_000_000 - age, 1_000_000 - age))
+    with Ledger.open(path) as ledger:
+        assert step_ids(path) == {"s1"}
+        assert ledger.verify() == []
+    assert journals(path) == []
 
 
 def test_taking_over_does_not_reopen_a_task_that_has_ended(path: Path) -> None:

@@ -21,6 +21,7 @@ import errno
 import logging
 import mmap
 import os
+import sqlite3
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -38,7 +39,6 @@ except ImportError:  # no such locks on this platform: every step is a transacti
     fcntl = None
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections import deque
 
     from spendgraph.ledger.place import Place
@@ -203,6 +203,22 @@ def orphans(place: Place) -> list[Path]:
             finally:
                 os.close(file)
     return [path for _, path in sorted(found)]
+
+
+def take_over(place: Place, connection: sqlite3.Connection) -> None:
+    """Fold in the journals of killed processes.
+
+    Of the two halves of one, either may hold what the other's rows refer to: what does not go in the first time
+    goes in after the others.
+    """
+    for is_last in (False, True):
+        for path in orphans(place):
+            try:
+                if steps := fold_in(path, connection):
+                    logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
+            except (OSError, sqlite3.Error) as error:
+                if is_last:
+                    logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
 
 
 def fold_in(path: Path, connection: sqlite3.Connection) -> int | None:

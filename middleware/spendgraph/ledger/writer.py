@@ -123,12 +123,7 @@ class Writer:
                     logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
                 except (OSError, sqlite3.Error) as error:
                     logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
-            for path in journal.orphans(self.place):
-                try:
-                    if steps := journal.fold_in(path, connection):
-                        logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
-                except (OSError, sqlite3.Error) as error:
-                    logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
+            journal.take_over(self.place, connection)
             keeping.book_expired(self)
             if self.journal.is_possible:
                 with contextlib.suppress(OSError):  # a full disk: steps are posted
