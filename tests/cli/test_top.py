@@ -78,7 +78,9 @@ def test_a_question_that_cannot_be_asked_ends_with_2(
 def test_top_is_live_in_a_terminal(books: Path) -> None:
     """In a terminal it draws, keeps running, and ends with the conventional code on Ctrl-C."""
     parent, child = pty.openpty()
-    command = [sys.executable, "-c", "import sys; from spendgraph.cli import main; sys.exit(main())"]
+    # A test run in the background of a shell inherits that Ctrl-C is ignored.
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"import sys; {hears}; from spendgraph.cli import main; sys.exit(main())"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     process = subprocess.Popen(
         [*command, "top", "--ledger", str(books)], stdin=child, stdout=child, stderr=child, env=environment
