@@ -80,7 +80,11 @@ def test_top_is_live_in_a_terminal(books: Path) -> None:
     parent, child = pty.openpty()
     # A test run in the background of a shell inherits that Ctrl-C is ignored.
     hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"import sys; {hears}; from spendgraph.cli import main; sys.exit(main())"]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; {hears}; from spendgraph.cli import main; sys.exit(main())",
+    ]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     process = subprocess.Popen(
         [*command, "top", "--ledger", str(books)], stdin=child, stdout=child, stderr=child, env=environment
