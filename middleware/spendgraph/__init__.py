@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # what type checkers take for true; typing's own costs 20
 if TYPE_CHECKING:
     from spendgraph.context import CostContext
     from spendgraph.errors import (
+        ApprovalError,
         ContextError,
         LedgerBusy,
         LedgerError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.embeddings import MeteredEmbeddings
     from spendgraph.hooks.handler import SpendCallbackHandler
     from spendgraph.hooks.refusals import (
+        ApprovalRequired,
         BudgetExceeded,
         ContextMissing,
         Refusal,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "ApprovalError",
+    "ApprovalRequired",
     "BudgetExceeded",
     "ContextError",
     "ContextMissing",
@@ -62,6 +66,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ApprovalError": "spendgraph.errors",
+    "ApprovalRequired": "spendgraph.hooks.refusals",
     "BudgetExceeded": "spendgraph.hooks.refusals",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",

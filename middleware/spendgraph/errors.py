@@ -45,3 +45,15 @@ class LedgerUnavailable(LedgerError):  # noqa: N818 - the public name
 
 class LedgerBusy(LedgerUnavailable):
     """The ledger did not answer in time: another process holds its write lock."""
+
+
+class ApprovalError(LedgerError):
+    """An approval cannot be decided like this.
+
+    Attributes:
+        reason: `unknown`, `expired`, `decided` or `not_an_approver`.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -212,9 +212,8 @@ class BudgetAuthority:
             limit = None
         elif budget.exempt is not None and call.context.priority in budget.exempt.priority:
             limit = int(budget.limit * budget.exempt.up_to)
-        return Want(
-            budget.name, counter.scope, window.start_us, window.end_us, window.since_us, budget.unit, limit
-        )
+        key = budget.name, counter.scope, window.start_us, window.end_us, window.since_us
+        return Want(*key, budget.unit, limit, () if limit is None else budget.notes)
 
 
 def _quantile(counters: tuple[Counter, ...]) -> float:

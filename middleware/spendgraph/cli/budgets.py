@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption
+from spendgraph.cli.approvals import ByOption, WhyOption, shown
+from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, misused
 from spendgraph.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
@@ -14,16 +15,24 @@ if TYPE_CHECKING:
 
 AllOption = Annotated[bool, typer.Option("--all", help="Windows that are over, too.")]
 
+commands = typer.Typer(help="Show where every budget stands, and raise one.", invoke_without_command=True)
+
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("budgets")(budgets)
+    """Add the commands."""
+    app.add_typer(commands, name="budgets")
 
 
+@commands.callback()
 def budgets(
-    ledger: LedgerOption = DEFAULT_LEDGER, every: AllOption = False, as_json: JsonOption = False
+    context: typer.Context,
+    ledger: LedgerOption = DEFAULT_LEDGER,
+    every: AllOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what is spent, held and left of every budget."""
+    if context.invoked_subcommand is not None:
+        return
     from spendgraph.clock import utc_us
     from spendgraph.ledger import Ledger
 
@@ -36,6 +45,31 @@ def budgets(
         console().print(_table(windows))
     else:
         print(f"No budget has been used in {plain(str(ledger))}: budgets are declared in the policy file.")
+
+
+@commands.command("raise")
+def raise_limit(
+    budget: Annotated[str, typer.Argument(help="The budget's name.")],
+    amount: Annotated[str, typer.Option("--amount", help="How much more: dollars, tokens or calls.")],
+    by: ByOption,
+    why: WhyOption,
+    scope: Annotated[str, typer.Option("--scope", help="Whose counter, such as tenant=acme.")] = "",
+    ledger: LedgerOption = DEFAULT_LEDGER,
+) -> None:
+    """Give everybody more room in the window that is open now; the limit itself stays as the policy has it."""
+    from spendgraph.hooks.asking import read_amount
+    from spendgraph.ledger import Ledger
+
+    if not by.strip() or not why.strip():
+        misused("expected --by and --why with a name and a reason: both are kept with the grant")
+    with Ledger.open(ledger) as books:
+        units = {row["unit"] for row in books.windows() if row["budget"] == budget}
+        try:
+            more = read_amount(amount, units.pop() if units else "nanousd")
+        except ValueError:
+            misused(f"expected --amount above 0 such as 5 or 0.25, found {amount!r}")
+        grant = books.inbox.raise_limit(budget, scope, more, by=by, why=why)
+    print(f"{plain(budget)} has {shown(grant.amount, grant.unit)} more in this window, by {plain(by)}.")
 
 
 def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
@@ -90,15 +124,9 @@ def _table(windows: list[dict[str, Any]]) -> Table:
             plain(window["budget"]),
             plain(window["scope"]) or "all",
             (window["ends"] or "never").removesuffix("+00:00"),
-            *(_amount(window[f"{word}_{unit}"], unit) for word in ("limit", "spent", "held", "left")),
+            *(shown(window[f"{word}_{unit}"], unit) for word in ("limit", "spent", "held", "left")),
             "" if window["pace"] is None else f"{window['pace']:.0%}",
             (window["exhausted"] or "").removesuffix("+00:00"),
             owner if window["signed_off_by"] else f"{owner} (not signed off)",
         )
     return table
-
-
-def _amount(count: int, unit: str) -> str:
-    from spendgraph.money import format_usd
-
-    return format_usd(count) if unit == "nanousd" else f"{count:,} {unit}"

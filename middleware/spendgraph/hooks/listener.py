@@ -12,7 +12,7 @@ import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spendgraph.errors import LedgerError, SpendgraphError
+from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.memory import number_of
@@ -125,8 +125,8 @@ class Listener:
         step_id = str(run_id) if run.use == 1 else f"{run_id}/{run.use}"
         try:
             run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
-        except SpendgraphError as error:
-            note_refusal(run, error)
+        except Exception as error:  # a pause that somebody catches is a refusal ignored, too
+            note_refusal(run, getattr(error, "refusal", error))
             raise
         if run.parent is not None:
             note_admission(run)
@@ -156,7 +156,9 @@ class Listener:
             return
         parent = run.parent
         if parent is None:
-            ignored = swallowed(run, raises=self._raises_swallowed) if run.refused else None
+            ignored = None
+            if run.refused and not run.paused:
+                ignored = swallowed(run, raises=self._raises_swallowed)
             status: TaskStatus = "refused" if ignored else "paused" if run.paused else "finished"
             self._root_ended(run, status)
             if ignored is not None:

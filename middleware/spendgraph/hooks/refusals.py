@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from langgraph.errors import GraphBubbleUp
+from langgraph.errors import GraphBubbleUp, GraphInterrupt
+from langgraph.types import Interrupt
 
 from spendgraph.errors import SpendgraphError
 
@@ -81,6 +82,24 @@ class UnboundedCall(Refusal):
     """A strict budget admits only calls with a proven ceiling; the message names what the call lacks."""
 
     reason = "unbounded_call"
+
+
+class ApprovalRequired(Refusal):
+    """A person has to agree before the call may go out, and has not, or said no.
+
+    `reason` is `approval_required` where nobody could be asked (no checkpointer to pause with), `approval_denied`,
+    `approval_expired`, or `approval_not_recorded` where a resume value is no decision.
+    """
+
+    reason = "approval_required"
+
+
+class ApprovalPause(GraphInterrupt):
+    """LangGraph pauses until a person has decided; `refusal` says on what."""
+
+    def __init__(self, refusal: ApprovalRequired, payload: object) -> None:
+        super().__init__((Interrupt(value=payload, id=refusal.approval_id),))
+        self.refusal = refusal
 
 
 class RefusalSwallowed(Refusal):

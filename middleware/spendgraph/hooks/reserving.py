@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
 from spendgraph.clock import from_us
+from spendgraph.hooks.asking import Asking
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spendgraph.hooks.places import Place
+    from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
@@ -58,6 +60,7 @@ class Reservations:
         self._decide = decide
         self._authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
+        self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s)
 
     def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
         """Take room for a step that is about to start, and note it on the step.
@@ -112,12 +115,12 @@ class Reservations:
             self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
         if hold is None:
             return row
-        return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens)
+        return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws)
 
     def release(self, step: OpenStep) -> None:
         """Give back what was held for a step that was not sent after all."""
         if step.hold is not None:
-            self._ledger.book(HoldRelease(step.step_id))
+            self._ledger.book(HoldRelease(step.step_id, step.hold.draws))
 
     def _take(self, step: OpenStep, need: Need) -> None:
         wants = need.wants
@@ -136,6 +139,13 @@ class Reservations:
             () if payer in self._written else self._references(place),
         )
         taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        while isinstance(taken, Shortfall):
+            budget = need.budgets[wants.index(taken.want)]
+            if not budget.asks and taken.threshold is None:
+                break
+            self._asking.ask(step.place, budget, taken, self._exceeded(step, budget, taken))
+            # Granted: whether there is room is asked anew, in the window and with what is spent by now.
+            taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
         if isinstance(taken, Hold):
             step.hold = taken
             if len(self._written) >= _MOST_KEPT:
@@ -145,6 +155,25 @@ class Reservations:
             self._refuse(step, need.budgets[wants.index(taken.want)], taken)
 
     def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
+        want, refusal = found.want, self._exceeded(step, budget, found)
+        self._decide(
+            step.place,
+            "budget",
+            "refused",
+            str(refusal).removesuffix(refusal.hint).rstrip(),
+            step_id=step.step_id,
+            budget=budget.name,
+            scope=want.scope,
+            window_start_us=want.start_us,
+            unit=want.unit,
+            limit=want.limit or 0,
+            spent=found.spent,
+            held=found.held,
+            asked=found.asked,
+        )
+        raise refusal
+
+    def _exceeded(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
         from spendgraph.hooks.refusals import BudgetExceeded
 
         want = found.want
@@ -159,22 +188,7 @@ class Reservations:
             f"budget {budget.name!r}{whose} allows {allowed}; {spent} is spent, {held} is held by calls under way,"
             f" and this call asks for {asked}"
         )
-        self._decide(
-            step.place,
-            "budget",
-            "refused",
-            reason,
-            step_id=step.step_id,
-            budget=budget.name,
-            scope=want.scope,
-            window_start_us=want.start_us,
-            unit=want.unit,
-            limit=limit,
-            spent=found.spent,
-            held=found.held,
-            asked=found.asked,
-        )
-        raise BudgetExceeded(
+        return BudgetExceeded(
             f"The {step.kind} call was not sent: {reason}.",
             hint="Raise the cap of the block." if is_cap else _hint(budget, found),
             budget=budget.name,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from spendgraph.ledger import approvals, grants
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow
 from spendgraph.ledger.statements import AGAIN, INSERT_STEP, STEPS_AT_ONCE
@@ -43,6 +44,7 @@ class Want(NamedTuple):
         since_us: For a rolling budget, the start of the oldest window that still counts; else `None`.
         unit: What the limit counts: `nanousd`, `tokens` or `calls`.
         limit: The most that may be spent and held together, in that unit; `None` lets everything in.
+        notes: Spending, in that unit, of which a person has to take note before more may be spent.
     """
 
     budget: str
@@ -52,6 +54,7 @@ class Want(NamedTuple):
     since_us: int | None
     unit: str
     limit: int | None
+    notes: tuple[int, ...] = ()
 
 
 class Ask(NamedTuple):
@@ -73,20 +76,25 @@ class Ask(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """Room that was taken: the ids of the windows, and how much."""
+    """Room that was taken: the ids of the windows, how much, and what of it grants gave."""
 
     windows: tuple[int, ...]
     nanousd: int
     tokens: int
+    draws: tuple[grants.Draw, ...] = ()
 
 
 class Shortfall(NamedTuple):
-    """The first window without enough room; amounts are in the window's unit."""
+    """The first window that does not let a call in; amounts are in the window's unit.
+
+    `threshold` is `None` where there is not enough room, else the spending of which nobody has taken note yet.
+    """
 
     want: Want
     spent: int
     held: int
     asked: int
+    threshold: int | None = None
 
 
 WindowKey = tuple[str, str, int]
@@ -200,6 +208,7 @@ def reserve(
     if len(counters) < len(windows):  # somebody has pruned what was known
         windows = tuple(_window(execute, want) for want in ask.wants)
         counters = {row[0]: row for row in execute(sql.counters, windows)}
+    draws: tuple[grants.Draw, ...] = ()
     for want, window_id in zip(ask.wants, windows, strict=True):
         if want.limit is None:
             continue
@@ -209,16 +218,36 @@ def reserve(
             row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
         at = _AT[want.unit]
         spent, held = row[at], row[at + 1]
-        if spent + held + asked > want.limit:
-            return Shortfall(want, spent, held, asked)
+        if want.notes and spent >= want.notes[0]:
+            unnoted = _unnoted(execute, want, spent)
+            if unnoted is not None:
+                return Shortfall(want, spent, held, asked, unnoted)
+        over = spent + held + asked - want.limit
+        if over > 0:
+            drawn = grants.beyond(execute, want, ask.step.task_id, over, now_us)
+            if drawn is None:
+                return Shortfall(want, spent, held, asked)
+            draws += drawn
     for record in ask.first:
         for insert in AGAIN[type(record)]:
             execute(insert, tuple(record))
+    grants.draw(execute, draws)
     execute(sql.take, (ask.nanousd, ask.tokens, 1, *windows))
     step_id, step = ask.step.step_id, orjson.dumps(tuple(ask.step)).decode()
     held_by = (step_id, holder, orjson.dumps(windows).decode())
     execute(_HOLD, (*held_by, ask.nanousd, ask.tokens, step, now_us + LEASE_US))
-    return Hold(windows, ask.nanousd, ask.tokens)
+    return Hold(windows, ask.nanousd, ask.tokens, draws)
+
+
+def _unnoted(execute: Execute, want: Want, spent: int) -> int | None:
+    """The first threshold that is passed and nobody has taken note of."""
+    since_us = want.start_us if want.since_us is None else want.since_us
+    for threshold in want.notes:
+        if spent >= threshold and not approvals.is_acknowledged(
+            execute, want.budget, want.scope, since_us, want.start_us, threshold
+        ):
+            return threshold
+    return None
 
 
 def book(execute: Execute, record: HeldStep) -> None:
@@ -230,6 +259,11 @@ def book(execute: Execute, record: HeldStep) -> None:
     held = (0, 0, 0)
     if row.entry == "charge" and execute(_drop(1), (row.step_id,)).rowcount:
         held = (record.held_nanousd, record.held_tokens, 1)
+        if record.draws:
+            left = (had - has for had, has in zip(held, counted(row), strict=True))
+            grants.put_back(
+                execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True))
+            )
     _settle(execute, row, record.windows, held)
     if row.cost_nanousd > record.held_nanousd:
         for window_id in record.windows:
@@ -241,7 +275,7 @@ def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
     """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
     alike: dict[tuple[int, ...], list[HeldStep]] = {}
     for record in records:
-        if record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd:
+        if record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd and not record.draws:
             alike.setdefault(tuple(record.windows), []).append(record)
         else:
             book(execute, record)
@@ -285,6 +319,7 @@ def release(execute: Execute, record: HoldRelease) -> None:
     found = execute(query, (record.hold_id,)).fetchone()
     if found is not None:
         execute(_drop(1), (record.hold_id,))
+        grants.put_back(execute, record.draws)
         windows = orjson.loads(found[0])
         execute(_statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
 

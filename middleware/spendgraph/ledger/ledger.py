@@ -7,7 +7,7 @@ import threading
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
@@ -17,6 +17,7 @@ from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.holds import Hold, Shortfall
+from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import HoldRelease
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from spendgraph.ledger.holds import Ask, Execute
     from spendgraph.ledger.records import CostBasis, Record, StepRow
     from spendgraph.ledger.writer import Writer
+
+T = TypeVar("T")
 
 LOOP_WAIT_S: Final = 0.025
 """How long an event loop waits for the ledger thread at most."""
@@ -234,6 +237,27 @@ class Ledger(LedgerReader):
             raise found
         assert isinstance(found, Hold | Shortfall)
         return found
+
+    @property
+    def inbox(self) -> Inbox:
+        """What people are asked for, and what they say."""
+        return Inbox(self.transact, self._clock, self._secret)
+
+    def transact(self, work: Callable[[Execute], T], *, loop_wait_s: float = LOOP_WAIT_S) -> T:
+        """Do something in ONE transaction, on the ledger thread where an event loop is running; for this room's own classes.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer in time.
+            LedgerUnavailable: The ledger cannot be written: nothing was.
+        """
+        writer = self._writer
+        if _get_running_loop() is None:
+            return writer.transact(work)
+        found: Any = self._wait_for_thread(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s)
+        if isinstance(found, Exception):
+            raise found
+        done: T = found
+        return done
 
     def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
         """The one unfinished task of a thread of a graph, to be gone on with.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from spendgraph.clock import to_us
+from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
 from spendgraph.ledger.connection import open_reader
@@ -166,6 +166,20 @@ class LedgerReader:
         at_us = to_us(at) if isinstance(at, datetime) else at
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(_WINDOWS, (at_us,))]
+
+    def approvals(self, *, pending: bool = False) -> list[dict[str, Any]]:
+        """What people were asked for and what they said, the oldest first, with the tags of who pays.
+
+        Args:
+            pending: Only what waits for an answer now.
+        """
+        state = "a.state = 'pending' AND a.expires_us > ?" if pending else "? IS NOT NULL"
+        query = (
+            f"SELECT a.*, c.feature, c.team, c.tenant, c.environment FROM approvals AS a"  # noqa: S608 - as above
+            f" JOIN contexts AS c ON c.context_id = a.context_id WHERE {state} ORDER BY a.asked_us, a.approval_id"
+        )
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(query, (utc_us(),))]
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Check the books: every hash, reference and sum is derived again; an empty list means sound."""

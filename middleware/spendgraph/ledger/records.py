@@ -164,12 +164,15 @@ class HeldStep(NamedTuple):
     windows: tuple[int, ...]
     held_nanousd: int
     held_tokens: int
+    draws: tuple[tuple[str, int], ...] = ()
+    """Of what was held, what grants gave: their ids and amounts, in the unit of each."""
 
 
 class HoldRelease(NamedTuple):
     """A call for which room was held was not sent after all."""
 
     hold_id: str
+    draws: tuple[tuple[str, int], ...] = ()
 
 
 Record = (

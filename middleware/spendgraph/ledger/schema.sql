@@ -335,6 +335,72 @@ JOIN budgets AS b ON b.budget = w.budget AND b.version = (
   WHERE v.budget = w.budget AND (v.valid_from_us < coalesce(w.end_us, 9e18) OR v.version = 1)
 );
 
+CREATE TABLE approvals (
+  approval_id TEXT NOT NULL PRIMARY KEY, -- 32 hex digits, the id of LangGraph's interrupt too
+  kind TEXT NOT NULL CHECK (kind IN ('approve', 'acknowledge')), -- more room, or taking note of what is spent
+  threshold INTEGER NOT NULL, -- of an acknowledgement: the spending from which it is wanted; else 0
+  round INTEGER NOT NULL, -- how often this task had asked for this window before
+  budget TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  window_start_us INTEGER NOT NULL,
+  task_id TEXT NOT NULL,
+  thread_id TEXT NOT NULL,
+  graph TEXT NOT NULL,
+  context_id TEXT NOT NULL REFERENCES contexts (context_id),
+  unit TEXT NOT NULL CHECK (unit IN ('nanousd', 'tokens', 'calls')),
+  limit_amount INTEGER NOT NULL, -- when it was asked, as spent and held
+  spent INTEGER NOT NULL,
+  held INTEGER NOT NULL,
+  asked INTEGER NOT NULL, -- for all branches that wait for the answer
+  branches TEXT NOT NULL CHECK (json_valid(branches)), -- what each asks for, by checkpoint namespace, JSON
+  approvers TEXT NOT NULL CHECK (json_valid(approvers)), -- who may decide, JSON; an empty list: anybody
+  state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'expired')),
+  asked_us INTEGER NOT NULL,
+  expires_us INTEGER NOT NULL, -- from then on silence means no
+  decided_by TEXT NOT NULL,
+  decided_why TEXT NOT NULL,
+  granted INTEGER, -- empty unless approved
+  decided_us INTEGER,
+  UNIQUE (budget, scope, window_start_us, task_id, kind, threshold, round)
+) STRICT;
+
+CREATE INDEX approvals_pending ON approvals (expires_us) WHERE state = 'pending';
+
+CREATE TRIGGER approvals_decided_once BEFORE UPDATE ON approvals WHEN OLD.state <> 'pending'
+BEGIN
+  SELECT raise(ABORT, 'approvals are decided once');
+END;
+
+CREATE TABLE grants (
+  grant_id TEXT NOT NULL PRIMARY KEY, -- the approval's id, where there is one
+  budget TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  window_start_us INTEGER NOT NULL, -- room in this window alone
+  task_id TEXT NOT NULL, -- for this task alone; empty: for everybody
+  unit TEXT NOT NULL CHECK (unit IN ('nanousd', 'tokens', 'calls')),
+  amount INTEGER NOT NULL,
+  used INTEGER NOT NULL DEFAULT 0, -- of the amount, spent and held beyond the limit
+  granted_by TEXT NOT NULL,
+  why TEXT NOT NULL,
+  granted_us INTEGER NOT NULL,
+  expires_us INTEGER -- from then on nothing more may be drawn; empty: with its window
+) STRICT;
+
+CREATE INDEX grants_by_window ON grants (budget, scope, window_start_us);
+
+CREATE VIEW approval_inbox AS -- what waits for a person, and what people said
+SELECT
+  a.approval_id, a.kind, a.state, a.budget, a.scope, c.feature, c.team, c.tenant, c.environment, a.task_id, a.thread_id, a.graph,
+  CASE a.unit WHEN 'nanousd' THEN 'usd' ELSE a.unit END AS unit,
+  CASE a.unit WHEN 'nanousd' THEN round(a.limit_amount / 1e9, 9) ELSE a.limit_amount END AS limit_amount,
+  CASE a.unit WHEN 'nanousd' THEN round(a.spent / 1e9, 9) ELSE a.spent END AS spent,
+  CASE a.unit WHEN 'nanousd' THEN round(a.asked / 1e9, 9) ELSE a.asked END AS asked,
+  CASE a.unit WHEN 'nanousd' THEN round(a.granted / 1e9, 9) ELSE a.granted END AS granted,
+  strftime('%Y-%m-%dT%H:%M:%S', a.asked_us / 1000000, 'unixepoch') || printf('.%06dZ', a.asked_us % 1000000) AS asked_at, strftime('%Y-%m-%dT%H:%M:%S', a.expires_us / 1000000, 'unixepoch') || printf('.%06dZ', a.expires_us % 1000000) AS expires, a.decided_by, a.decided_why,
+  strftime('%Y-%m-%dT%H:%M:%S', a.decided_us / 1000000, 'unixepoch') || printf('.%06dZ', a.decided_us % 1000000) AS decided
+FROM approvals AS a
+JOIN contexts AS c ON c.context_id = a.context_id;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -352,3 +418,6 @@ VALUES (5, 'spendgraph', 'm005_create_views', strftime('%Y-%m-%d %H:%M:%f000+00:
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (6, 'spendgraph', 'm006_create_budgets', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (7, 'spendgraph', 'm007_create_approvals', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

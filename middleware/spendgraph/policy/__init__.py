@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spendgraph.policy.approvals import Approvals
+    from spendgraph.policy.breakers import Breaker
     from spendgraph.policy.budgets import Budget, Exempt, SignOff
     from spendgraph.policy.loader import load_policy, parse_policy
     from spendgraph.policy.models import (
@@ -24,10 +26,14 @@ if TYPE_CHECKING:
         policy_json_schema,
     )
     from spendgraph.policy.starter import STARTER_POLICY
+    from spendgraph.policy.thresholds import Action, Threshold
 
 __all__ = [
     "STARTER_POLICY",
+    "Action",
+    "Approvals",
     "Attribution",
+    "Breaker",
     "Budget",
     "Estimates",
     "Exempt",
@@ -39,6 +45,7 @@ __all__ = [
     "Rates",
     "Rule",
     "SignOff",
+    "Threshold",
     "ToolPolicy",
     "load_policy",
     "parse_policy",
@@ -47,9 +54,13 @@ __all__ = [
 
 _HOME = {
     "STARTER_POLICY": "starter",
+    "Approvals": "approvals",
+    "Action": "thresholds",
+    "Breaker": "breakers",
     "Budget": "budgets",
     "Exempt": "budgets",
     "SignOff": "budgets",
+    "Threshold": "thresholds",
     "load_policy": "loader",
     "parse_policy": "loader",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,6 +12,7 @@ from spendgraph.money import nanousd
 from spendgraph.policy.periods import Period, ZoneName
 from spendgraph.policy.scalars import Day, Fraction, Percent, Scopes, Tag, Text, Texts, Usd, Whole
 from spendgraph.policy.section import Section
+from spendgraph.policy.thresholds import Threshold
 
 Unit = Literal["nanousd", "tokens", "calls"]
 
@@ -80,8 +82,29 @@ class Budget(Section):
     quantile: Fraction = Decimal("0.95")
     """With `expected`: which quantile of the costs seen so far is set aside, between 0 and 1."""
 
+    warn_usd: Usd | None = None
+    """With `per: call`: a call that costs more than this many dollars is reported to the owner."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    """What happens as it fills up; a call that does not fit is refused where nothing else is said."""
+
+    approvers: Texts = ()
+    """Who may approve more; then only a decision recorded in the ledger counts. Without it, anybody who may open the ledger."""
+
     exempt: Exempt | None = None
     """Work that may go on beyond the limit."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked for more, rather than the call refused."""
+        return any("approve" in threshold.do for threshold in self.thresholds)
+
+    @cached_property
+    def notes(self) -> tuple[int, ...]:
+        """Spending, in the limit's unit, of which a person has to take note before more may be spent."""
+        return tuple(
+            sorted(int(self.limit * each.at) for each in self.thresholds if "acknowledge" in each.do)
+        )
 
     @property
     def unit(self) -> Unit:
@@ -118,4 +141,8 @@ class Budget(Section):
             raise ValueError(f"expected no `period` for a budget per {alone}, found {self.period}")
         if "call" in self.per and len(self.per) > 1:
             raise ValueError(f"expected `call` alone in `per`, found {', '.join(self.per)}")
+        if "call" in self.per and self.asks:
+            raise ValueError(
+                "expected `block` for a budget per call, found `approve`: raise its limit instead"
+            )
         return self

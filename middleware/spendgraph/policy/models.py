@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
+from spendgraph.policy.approvals import Approvals
+from spendgraph.policy.breakers import Breaker
 from spendgraph.policy.budgets import Budget
 from spendgraph.policy.scalars import BaggageTags, Count, Day, Tag, Tags, Text, Texts, Usd
 from spendgraph.policy.section import Section
@@ -230,6 +232,18 @@ class Policy(Section):
     budgets: tuple[Budget, ...] = ()
     """What may be spent. Every budget that matches a call must have room for it before it goes out."""
 
+    breakers: tuple[Breaker, ...] = ()
+    """What stops the calls of a tenant, a feature or a task for a while when something looks wrong."""
+
+    notify: dict[Text, Texts] = Field(default_factory=dict)
+    """Who is told, and where: a name that owns budgets or stands in `to`, with apprise URLs such as `slack://...` or `mailto://...`."""
+
+    on_ledger_error: dict[Text, Literal["block", "allow"]] = Field(default_factory=dict)
+    """By environment, what happens when the ledger cannot be written: `block` refuses calls, `allow` lets them out and books them later; environments that are not named block."""
+
+    approvals: Approvals = Approvals()
+    """What counts as a person's decision, where a budget asks for one, and until when it is awaited."""
+
     estimates: Estimates = Estimates()
     """What a call is expected to use, where nothing says."""
 
@@ -248,6 +262,29 @@ class Policy(Section):
                 raise ValueError(f"expected a name of its own for every budget, found {budget.name!r} twice")
             names.add(budget.name)
         return budgets
+
+    @field_validator("breakers")
+    @classmethod
+    def _breakers_differ(cls, breakers: tuple[Breaker, ...]) -> tuple[Breaker, ...]:
+        names: set[str] = set()
+        for breaker in breakers:
+            if breaker.name in names:
+                raise ValueError(
+                    f"expected a name of its own for every breaker, found {breaker.name!r} twice"
+                )
+            names.add(breaker.name)
+        return breakers
+
+    @model_validator(mode="after")
+    def _to_is_somebody(self) -> Self:
+        told = [name for budget in self.budgets for each in budget.thresholds for name in each.to]
+        told += [name for breaker in self.breakers for name in breaker.to]
+        for name in told:
+            if name not in self.notify:
+                raise ValueError(
+                    f"expected names under `notify` in `to`, found {name!r}: say there where it is told"
+                )
+        return self
 
 
 def policy_json_schema() -> dict[str, object]:

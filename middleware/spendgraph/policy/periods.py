@@ -24,6 +24,17 @@ def rolling_us(period: str | None) -> int:
     return int(match[1]) * _SECONDS[match[2]] * 1_000_000 if match else 0
 
 
+def duration_us(text: str) -> int:
+    """The length of a `Duration` in microseconds."""
+    return int(text[:-1]) * _SECONDS[text[-1]] * 1_000_000
+
+
+def _duration(value: object) -> str:
+    if isinstance(value, str) and 0 < rolling_us(f"rolling {value}") <= _MOST_SECONDS * 1_000_000:
+        return value
+    raise ValueError(f"expected a time up to 400 days such as 30m, 24h or 7d, found {shortened(value)}")
+
+
 def _period(value: object) -> str:
     text = " ".join(value.split()) if isinstance(value, str) else ""
     if text in CALENDAR or 0 < rolling_us(text) <= _MOST_SECONDS * 1_000_000:
@@ -46,6 +57,11 @@ def _zone(value: object) -> str:
         raise ValueError(f"expected a time zone such as 'Europe/Berlin', found {shortened(value)}{hint}")
     raise ValueError(f"expected a time zone such as 'Europe/Berlin', found {shortened(value)}")
 
+
+Duration = Annotated[
+    str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": "^[0-9]+[mhd]$"})
+]
+"""A length of time in minutes, hours or days."""
 
 Period = Annotated[str, BeforeValidator(_period), WithJsonSchema({"type": "string"})]
 """A period by the calendar, or a rolling one."""

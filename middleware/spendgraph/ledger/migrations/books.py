@@ -1,27 +1,17 @@
-"""The schema of the ledger, as sqlite-utils migrations.
-
-A released migration is never edited: what comes next is a new `mNNN_verb_noun`. Importing this module
-imports sqlite-utils (and pandas where it is installed), so only `schema.py` and `snapshot.migrate` do it, and only when a ledger
-really is older than this version or the snapshot is made anew. `docs/decisions/0001-schema-snapshot.md`
-says how a fresh ledger is made without it.
-"""
+"""What is spent: contexts, prices, tasks, steps, decisions, and the views people read."""
 
 # sqlite-utils leaves the type of its parameters open.
 # pyright: reportUnknownMemberType=false
-# ruff: noqa: S608 - every name in these statements is written in this file
+# ruff: noqa: S608 - every name in these statements is written in this package
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Migrations
-
-from spendgraph.ledger.snapshot import MIGRATION_SET
+from spendgraph.ledger.migrations.ordered import migrations
+from spendgraph.ledger.migrations.sql import iso, refuse_changes
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-migrations = Migrations(MIGRATION_SET)
-"""Every migration of the ledger, in order."""
 
 
 @migrations()
@@ -55,8 +45,8 @@ CREATE TABLE prices (
   rates TEXT NOT NULL CHECK (json_valid(rates)), -- US dollars per unit, JSON
   note TEXT NOT NULL -- why it is not the exact price, or empty
 ) STRICT""")
-    _refuse_changes(db, "contexts", "context_id")
-    _refuse_changes(db, "prices", "price_id")
+    refuse_changes(db, "contexts", "context_id")
+    refuse_changes(db, "prices", "price_id")
 
 
 @migrations()
@@ -151,7 +141,7 @@ CREATE TABLE steps (
     db.execute(
         "CREATE INDEX steps_corrections ON steps (corrects_step_id) WHERE corrects_step_id IS NOT NULL"
     )
-    _refuse_changes(db, "steps", "step_id")
+    refuse_changes(db, "steps", "step_id")
 
 
 @migrations()
@@ -170,7 +160,7 @@ CREATE TABLE decisions (
   decided_us INTEGER NOT NULL -- microseconds since 1970 UTC
 ) STRICT""")
     db.execute("CREATE INDEX decisions_decided ON decisions (decided_us)")
-    _refuse_changes(db, "decisions", "decision_id")
+    refuse_changes(db, "decisions", "decision_id")
     db.execute("""\
 CREATE TABLE settings (
   key TEXT NOT NULL PRIMARY KEY,
@@ -184,7 +174,7 @@ def m005_create_views(db: Database) -> None:
     db.execute(f"""\
 CREATE VIEW spend AS -- one row per step; _usd is for reading, sum cost_nanousd for exact totals
 SELECT
-  s.seq, s.step_id, s.entry, {_iso("s.started_us")} AS started,
+  s.seq, s.step_id, s.entry, {iso("s.started_us")} AS started,
   round((s.ended_us - s.started_us) / 1e6, 3) AS seconds,
   c.feature, c.team, c.workload_class, c.tenant, c.environment, c.user, c.version, c.template,
   c.template_version, c.workspace, c.project, c.cost_center, c.priority, c.extra,
@@ -202,7 +192,7 @@ JOIN contexts AS c ON c.context_id = s.context_id""")
 CREATE VIEW task_costs AS -- one row per task with the steps booked on it (its child tasks have their own rows)
 SELECT
   t.task_id, t.parent_task_id, t.status, t.outcome,
-  {_iso("t.started_us")} AS started, {_iso("t.ended_us")} AS ended,
+  {iso("t.started_us")} AS started, {iso("t.ended_us")} AS ended,
   round((t.ended_us - t.started_us) / 1e6, 3) AS seconds,
   c.feature, c.team, c.workload_class, c.tenant, c.environment, t.thread_id, t.graph,
   count(s.seq) FILTER (WHERE s.entry = 'charge') AS steps,
@@ -218,7 +208,7 @@ GROUP BY t.task_id""")
     db.execute(f"""\
 CREATE VIEW daily_spend AS -- by UTC day and payer; unattributed_usd and not_reported_usd are parts of cost_usd
 SELECT
-  substr({_iso("s.started_us")}, 1, 10) AS day, c.feature, c.team, c.tenant, c.environment,
+  substr({iso("s.started_us")}, 1, 10) AS day, c.feature, c.team, c.tenant, c.environment,
   count(*) FILTER (WHERE s.entry = 'charge') AS steps,
   round(sum(s.cost_nanousd) / 1e9, 9) AS cost_usd,
   sum(s.cost_nanousd) AS cost_nanousd,
@@ -233,99 +223,7 @@ GROUP BY day, c.feature, c.team, c.tenant, c.environment""")
     db.execute(f"""\
 CREATE VIEW decision_log AS -- everything decided other than allow
 SELECT
-  {_iso("d.decided_us")} AS decided, d.kind, d.outcome, d.reason,
+  {iso("d.decided_us")} AS decided, d.kind, d.outcome, d.reason,
   c.feature, c.team, c.tenant, c.environment, d.task_id, d.step_id, d.detail
 FROM decisions AS d
 LEFT JOIN contexts AS c ON c.context_id = d.context_id""")
-
-
-@migrations()
-def m006_create_budgets(db: Database) -> None:
-    """What may be spent, what is spent, and what is set aside for calls under way."""
-    db.execute("""\
-CREATE TABLE budgets (
-  budget TEXT NOT NULL,
-  version INTEGER NOT NULL, -- the latest counts now; a window is compared with the limit of its own time
-  owner TEXT NOT NULL,
-  signed_off_by TEXT NOT NULL, -- empty: nobody has signed it off
-  signed_off_on TEXT NOT NULL, -- ISO date
-  unit TEXT NOT NULL CHECK (unit IN ('nanousd', 'tokens', 'calls')),
-  limit_amount INTEGER NOT NULL, -- in unit; 1 US dollar is 1,000,000,000
-  period TEXT NOT NULL,
-  timezone TEXT NOT NULL,
-  definition TEXT NOT NULL CHECK (json_valid(definition)), -- the policy's entry, JSON
-  valid_from_us INTEGER NOT NULL, -- microseconds since 1970 UTC
-  PRIMARY KEY (budget, version)
-) STRICT""")
-    _refuse_changes(db, "budgets", "budget", "version")
-    db.execute("""\
-CREATE TABLE windows (
-  window_id INTEGER PRIMARY KEY,
-  budget TEXT NOT NULL,
-  scope TEXT NOT NULL, -- tenant=acme, task=..., or empty for one in all
-  start_us INTEGER NOT NULL, -- the window is [start, end)
-  end_us INTEGER, -- empty: it never ends
-  spent_nanousd INTEGER NOT NULL DEFAULT 0, -- of the steps in step_windows
-  held_nanousd INTEGER NOT NULL DEFAULT 0, -- by the holds of calls under way
-  spent_tokens INTEGER NOT NULL DEFAULT 0,
-  held_tokens INTEGER NOT NULL DEFAULT 0,
-  spent_calls INTEGER NOT NULL DEFAULT 0,
-  held_calls INTEGER NOT NULL DEFAULT 0,
-  UNIQUE (budget, scope, start_us)
-) STRICT""")
-    db.execute("""\
-CREATE TABLE holds (
-  hold_id TEXT NOT NULL PRIMARY KEY, -- the step's id
-  holder TEXT NOT NULL, -- the process that makes the call
-  windows TEXT NOT NULL CHECK (json_valid(windows)), -- ids, a JSON list
-  held_nanousd INTEGER NOT NULL,
-  held_tokens INTEGER NOT NULL,
-  step TEXT NOT NULL CHECK (json_valid(step)), -- the row to book should the end never be heard, JSON
-  lease_until_us INTEGER NOT NULL -- renewed while the process lives; afterwards anybody books the step
-) STRICT, WITHOUT ROWID""")
-    db.execute("""\
-CREATE TABLE step_windows (
-  step_id TEXT NOT NULL,
-  window_id INTEGER NOT NULL REFERENCES windows (window_id),
-  PRIMARY KEY (step_id, window_id)
-) STRICT, WITHOUT ROWID""")
-    db.execute(f"""\
-CREATE VIEW budget_status AS -- one row per window; held is set aside for calls under way
-SELECT
-  w.budget, w.scope, b.owner, b.signed_off_by, b.period, b.timezone,
-  {_iso("w.start_us")} AS started, {_iso("w.end_us")} AS ends,
-  CASE b.unit WHEN 'nanousd' THEN 'usd' ELSE b.unit END AS unit,
-  CASE b.unit WHEN 'nanousd' THEN round(b.limit_amount / 1e9, 9) ELSE b.limit_amount END AS limit_amount,
-  CASE b.unit WHEN 'nanousd' THEN round(w.spent_nanousd / 1e9, 9) WHEN 'tokens' THEN w.spent_tokens ELSE w.spent_calls END AS spent,
-  CASE b.unit WHEN 'nanousd' THEN round(w.held_nanousd / 1e9, 9) WHEN 'tokens' THEN w.held_tokens ELSE w.held_calls END AS held,
-  w.window_id, b.version
-FROM windows AS w
-JOIN budgets AS b ON b.budget = w.budget AND b.version = (
-  SELECT max(version) FROM budgets AS v
-  WHERE v.budget = w.budget AND (v.valid_from_us < coalesce(w.end_us, 9e18) OR v.version = 1)
-)""")
-
-
-def _iso(column: str) -> str:
-    """SQL for a time in microseconds as ISO text with microseconds."""
-    seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {column} / 1000000, 'unixepoch')"
-    return f"{seconds} || printf('.%06dZ', {column} % 1000000)"
-
-
-def _refuse_changes(db: Database, table: str, *key: str) -> None:
-    """Make a table append-only: UPDATE and DELETE fail, INSERT OR REPLACE of a known key is ignored."""
-    same = " AND ".join(f"{column} = NEW.{column}" for column in key)
-    advice = "corrections are new rows" if table == "steps" else "rows are written once"
-    for act in ("update", "delete"):
-        db.execute(f"""\
-CREATE TRIGGER {table}_refuse_{act} BEFORE {act.upper()} ON {table}
-BEGIN
-  SELECT raise(ABORT, '{table} is append-only: {act} refused, {advice}');
-END""")
-    # REPLACE deletes the old row without firing the trigger above, so it has to be stopped before.
-    db.execute(f"""\
-CREATE TRIGGER {table}_keep_first BEFORE INSERT ON {table}
-WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
-BEGIN
-  SELECT raise(IGNORE);
-END""")

@@ -1,0 +1,139 @@
+"""`spendgraph approvals`: what waits for a person, and saying yes or no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, misused
+from spendgraph.cli.output import console, plain, print_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from spendgraph.ledger.approvals import Decision
+
+AllOption = Annotated[bool, typer.Option("--all", help="What is decided or expired, too.")]
+IdArgument = Annotated[str, typer.Argument(help="The approval's id, or enough of its beginning.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who decides.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Why: kept with the decision.")]
+AmountOption = Annotated[
+    str | None,
+    typer.Option("--amount", help="How much is granted, if not what was asked: dollars, tokens or calls."),
+]
+
+commands = typer.Typer(help="List what waits for a person, and decide.", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="approvals")
+
+
+@commands.callback()
+def approvals(
+    context: typer.Context,
+    ledger: LedgerOption = DEFAULT_LEDGER,
+    every: AllOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what waits for a person."""
+    if context.invoked_subcommand is not None:
+        return
+    from spendgraph.ledger import Ledger
+
+    with Ledger.open_readonly(ledger) as reader:
+        rows = reader.approvals(pending=not every)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        console().print(_table(rows))
+    else:
+        print(f"Nothing waits for a person in {plain(str(ledger))}.")
+
+
+@commands.command()
+def approve(
+    approval_id: IdArgument,
+    by: ByOption,
+    why: WhyOption,
+    amount: AmountOption = None,
+    ledger: LedgerOption = DEFAULT_LEDGER,
+) -> None:
+    """Give one task more room in one window."""
+    from spendgraph.ledger.approvals import Decision
+
+    _decide(ledger, approval_id, Decision(yes=True, by=by, why=why), amount)
+
+
+@commands.command()
+def deny(
+    approval_id: IdArgument, by: ByOption, why: WhyOption, ledger: LedgerOption = DEFAULT_LEDGER
+) -> None:
+    """Say no: the task is refused without being asked again."""
+    from spendgraph.ledger.approvals import Decision
+
+    _decide(ledger, approval_id, Decision(yes=False, by=by, why=why), None)
+
+
+def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None) -> None:
+    from spendgraph.hooks.asking import read_amount
+    from spendgraph.ledger import Ledger
+
+    if not decision.by.strip() or not decision.why.strip():
+        misused("expected --by and --why with a name and a reason: both are kept with the decision")
+    with Ledger.open(path) as ledger:
+        if amount is not None:
+            units = {row["unit"] for row in ledger.approvals() if row["approval_id"].startswith(approval_id)}
+            try:
+                decision = decision._replace(amount=read_amount(amount, units.pop() if units else "nanousd"))
+            except ValueError:
+                misused(f"expected --amount above 0 such as 5 or 0.25, found {amount!r}")
+        decided = ledger.inbox.decide(approval_id, decision)
+    what = "denied" if decided.granted is None else f"{shown(decided.granted, decided.unit)} granted"
+    print(f"{decided.approval_id}: {what} to task {plain(decided.task_id)} by {plain(decision.by)}.")
+
+
+def shown(count: int, unit: str) -> str:
+    """An amount for people: dollars, tokens or calls."""
+    from spendgraph.money import format_usd
+
+    return format_usd(count) if unit == "nanousd" else f"{count:,} {unit}"
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    from spendgraph.clock import from_us
+
+    table = Table(box=None, header_style="bold")
+    for name in (
+        "id",
+        "state",
+        "budget",
+        "scope",
+        "feature",
+        "limit",
+        "spent",
+        "asked",
+        "until",
+        "thread",
+        "by",
+        "why",
+    ):
+        table.add_column(name, justify="right" if name in {"limit", "spent", "asked"} else "left")
+    for row in rows:
+        table.add_row(
+            row["approval_id"][:8],
+            row["state"],
+            plain(row["budget"]),
+            plain(row["scope"]) or "all",
+            plain(row["feature"]),
+            *(shown(row[name], row["unit"]) for name in ("limit_amount", "spent", "asked")),
+            f"{from_us(row['expires_us']):%Y-%m-%d %H:%M}",
+            plain(row["thread_id"]),
+            plain(row["decided_by"]),
+            plain(row["decided_why"]),
+        )
+    return table

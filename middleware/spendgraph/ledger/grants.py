@@ -1,0 +1,113 @@
+"""Room beyond a limit that a person has given: for one task in one window, or for everybody in it.
+
+A grant is drawn on only by what does not fit the limit, and what a call did not need after all goes back. All of it
+is part of the transaction in which room is reserved or a step is booked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from spendgraph.errors import LedgerError
+from spendgraph.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spendgraph.ledger.holds import Execute, Want
+
+Draw = tuple[str, int]
+"""A grant's id, and how much of it, in its unit."""
+
+_OF_WINDOW: Final = """\
+SELECT grant_id, task_id, CASE WHEN expires_us <= ?5 THEN used ELSE amount END, used FROM grants
+WHERE budget = ?1 AND scope = ?2 AND window_start_us BETWEEN ?3 AND ?4 ORDER BY granted_us, grant_id"""
+
+_DRAW: Final = "UPDATE grants SET used = used + ? WHERE grant_id = ?"
+
+_GRANT: Final = """\
+INSERT INTO grants (grant_id, budget, scope, window_start_us, task_id, unit, amount, granted_by, why, granted_us,
+  expires_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_OPEN_WINDOW: Final = """\
+SELECT w.start_us, b.unit FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
+WHERE w.budget = ?1 AND w.scope = ?2 AND w.start_us <= ?3 AND (w.end_us IS NULL OR w.end_us > ?3)
+ORDER BY w.start_us DESC, b.version DESC LIMIT 1"""
+
+
+class Grant(NamedTuple):
+    """Room that somebody gives; `task_id` is empty where it is for everybody, `expires_us` is `None` where it ends with its window."""
+
+    grant_id: str
+    budget: str
+    scope: str
+    window_start_us: int
+    task_id: str
+    unit: str
+    amount: int
+    granted_by: str
+    why: str
+    granted_us: int
+    expires_us: int | None = None
+
+
+def give(execute: Execute, grant: Grant) -> None:
+    """Write a grant."""
+    execute(_GRANT, tuple(grant))
+
+
+def raise_limit(
+    execute: Execute, budget: str, scope: str, amount: int, by: str, why: str, now_us: int
+) -> Grant:
+    """Give everybody room in the window that is open now.
+
+    Raises:
+        LedgerError: The budget has no such window.
+    """
+    found = execute(_OPEN_WINDOW, (budget, scope, now_us)).fetchone()
+    if found is None:
+        whose = f" for {scope!r}" if scope else ""
+        raise LedgerError(
+            f"budget {budget!r} has no window{whose} that is open: `spendgraph budgets` lists them"
+        )
+    grant = Grant(new_id(), budget, scope, found[0], "", found[1], amount, by, why, now_us)
+    give(execute, grant)
+    return grant
+
+
+def beyond(execute: Execute, want: Want, task_id: str, over: int, now_us: int) -> tuple[Draw, ...] | None:
+    """What a task draws for a call that passes the limit by `over`, or `None` where it may not.
+
+    What others have used of their grants is spent and held beyond the limit already, and takes nothing from this task.
+    """
+    since_us = want.start_us if want.since_us is None else want.since_us
+    found = execute(_OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)).fetchall()
+    mine = [row for row in found if row[1] in {"", task_id}]
+    others = sum(used for _, to, _, used in found if to not in {"", task_id})
+    if over > others + sum(amount for _, _, amount, _ in mine):
+        return None
+    wanted = over - others - sum(used for _, _, _, used in mine)
+    draws: list[Draw] = []
+    # Its own first: what is everybody's stays for those who have nothing else.
+    for grant_id, _, amount, used in sorted(mine, key=lambda row: row[1] == ""):
+        drawn = min(wanted, amount - used)
+        if drawn > 0:
+            draws.append((grant_id, drawn))
+            wanted -= drawn
+    return tuple(draws)
+
+
+def draw(execute: Execute, draws: Sequence[Draw]) -> None:
+    """Note what a call draws."""
+    for grant_id, amount in draws:
+        execute(_DRAW, (amount, grant_id))
+
+
+def put_back(execute: Execute, draws: Sequence[Draw], unneeded: dict[str, int] | None = None) -> None:
+    """Give back what a call drew: all of it, or what it did not need of its hold, by unit."""
+    for grant_id, amount in draws:
+        if unneeded is not None:
+            (unit,) = execute("SELECT unit FROM grants WHERE grant_id = ?", (grant_id,)).fetchone()
+            amount = min(amount, max(unneeded[unit], 0))
+        execute(_DRAW, (-amount, grant_id))

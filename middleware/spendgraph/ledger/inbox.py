@@ -1,0 +1,83 @@
+"""The inbox of a ledger: questions to people, their decisions, and the room they give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spendgraph.ledger import approvals, grants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spendgraph.clock import Clock
+    from spendgraph.ledger.approvals import Decided, Decision, Question, Standing
+    from spendgraph.ledger.grants import Grant
+
+
+class Inbox:
+    """Asks and decides, each in one transaction.
+
+    Args:
+        transact: The ledger's `transact`.
+        clock: Microseconds UTC.
+        secret: The ledger's secret: whoever does not know it cannot foresee the id of an approval.
+    """
+
+    def __init__(self, transact: Callable[..., Any], clock: Clock, secret: bytes) -> None:
+        self._transact = transact
+        self._clock = clock
+        self._secret = secret
+
+    def ask(self, question: Question, **wait: float) -> Standing:
+        """Ask a person for room beyond a limit, or see what became of the question.
+
+        Args:
+            question: What is asked.
+            **wait: How long an event loop waits, as `Ledger.transact` takes it.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be written: nothing is asked.
+        """
+        now_us = self._clock()
+        standing: Standing = self._transact(
+            lambda execute: approvals.ask(execute, question, self._secret, now_us), **wait
+        )
+        return standing
+
+    def decide(self, approval_id: str, decision: Decision, **wait: float) -> Decided:
+        """Decide what a task asked for, once, and give the room that was approved.
+
+        Args:
+            approval_id: The question's id, or enough of its beginning.
+            decision: What is decided, by whom and why.
+            **wait: How long an event loop waits, as `Ledger.transact` takes it.
+
+        Raises:
+            ApprovalError: There is no such question, it is decided or expired, or somebody else has to approve it.
+            LedgerUnavailable: The ledger cannot be written: nothing is decided.
+        """
+        now_us = self._clock()
+        decided: Decided = self._transact(
+            lambda execute: approvals.decide(execute, approval_id, decision, now_us), **wait
+        )
+        return decided
+
+    def raise_limit(self, budget: str, scope: str, amount: int, *, by: str, why: str) -> Grant:
+        """Give everybody more room in the window of a budget that is open now.
+
+        Args:
+            budget: Its name.
+            scope: Whose counter, as `tenant=acme`; empty for a budget with one in all.
+            amount: How much more, in the budget's unit.
+            by: Who raises it.
+            why: Why.
+
+        Raises:
+            LedgerError: The budget has no such window.
+            LedgerUnavailable: The ledger cannot be written.
+        """
+        now_us = self._clock()
+        grant: Grant = self._transact(
+            lambda execute: grants.raise_limit(execute, budget, scope, amount, by, why, now_us)
+        )
+        return grant
