@@ -51,6 +51,8 @@ def test_importing_spendgraph_takes_less_than_60_ms_of_cpu() -> None:
 def test_the_public_names_are_these() -> None:
     """The contract of this release, sorted."""
     assert spendgraph.__all__ == [
+        "ApprovalError",
+        "ApprovalRequired",
         "BudgetExceeded",
         "ContextError",
         "ContextMissing",
@@ -81,5 +83,5 @@ def test_a_public_name_is_there_when_asked_for(name: str) -> None:
 
 def test_an_unknown_name_says_which_names_there_are() -> None:
     """A misspelt name is an AttributeError that lists the right ones."""
-    with pytest.raises(AttributeError, match=r"no attribute 'Metre'; it has BudgetExceeded, .*Meter"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Metre'; it has ApprovalError, .*Meter"):
         getattr(spendgraph, "Metre")  # noqa: B009

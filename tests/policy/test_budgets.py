@@ -64,7 +64,19 @@ def test_everything_a_budget_may_say() -> None:
         ("limit_usd: 1, quantile: 1", "expected a number between 0 and 1"),
         ("limit_usd: 1, exempt: {priority: critical, up_to: 90%}", "expected `up_to` above 100%"),
         ("limit_usd: 1, exempt: {priority: critical, up_to: 2}", "expected a percentage"),
-        ("limit_usd: 1, thresholds: []", "unknown key 'thresholds'"),
+        ("limit_usd: 1, thresholds: [{at: 90%, do: approve}]", "expected `at: 100%` for approve, found 90%"),
+        ("limit_usd: 1, thresholds: [{at: 90%, do: block}]", "expected `at: 100%` for block, found 90%"),
+        ("limit_usd: 1, thresholds: [{at: 120%, do: notify}]", "expected `at` up to 100%, found 120%"),
+        (
+            "limit_usd: 1, thresholds: [{at: 100%, do: [approve, block]}]",
+            "expected approve or block, found both",
+        ),
+        ("limit_usd: 1, thresholds: [{at: 50%, do: shout}]", "expected 'notify'"),
+        (
+            "limit_usd: 1, per: call, thresholds: [{at: 100%, do: approve}]",
+            "expected no thresholds for a budget per call",
+        ),
+        ("limit_usd: 1, warn_usd: 1", "expected `warn_usd` with `per: call` only"),
     ],
 )
 def test_an_error_names_the_line_and_what_was_expected(body: str, message: str) -> None:

@@ -113,14 +113,14 @@ def test_every_example_in_the_starter_policy_counts_once_uncommented() -> None:
         (
             "version: 1\nalerts: []\n",
             2,
-            "unknown key 'alerts': expected one of version, attribution, owners, prices, tools, budgets, estimates, on_swallowed, loop_wait_ms",
+            "unknown key 'alerts': expected one of version, attribution, owners, prices, tools, budgets, breakers, notify, on_ledger_error, approvals, estimates, on_swallowed, loop_wait_ms",
         ),
         (
             "atribution: {}\n",
             1,
             (
-                "unknown key 'atribution': expected one of version, attribution, owners, prices, tools, budgets, estimates, "
-                "on_swallowed, loop_wait_ms; "
+                "unknown key 'atribution': expected one of version, attribution, owners, prices, tools, budgets, breakers, "
+                "notify, on_ledger_error, approvals, estimates, on_swallowed, loop_wait_ms; "
                 "did you mean 'attribution'?"
             ),
         ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, misused
+from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, microseconds_of, misused
 from spendgraph.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ WhyOption = Annotated[str, typer.Option("--why", help="Why: kept with the decisi
 AmountOption = Annotated[
     str | None,
     typer.Option("--amount", help="How much is granted, if not what was asked: dollars, tokens or calls."),
+]
+
+ForOption = Annotated[
+    str | None,
+    typer.Option(
+        "--for", help="How long the room may be drawn on, such as 2h; with its window, if not given."
+    ),
 ]
 
 commands = typer.Typer(help="List what waits for a person, and decide.", invoke_without_command=True)
@@ -59,25 +66,35 @@ def approve(
     by: ByOption,
     why: WhyOption,
     amount: AmountOption = None,
+    within: ForOption = None,
     ledger: LedgerOption = DEFAULT_LEDGER,
+    as_json: JsonOption = False,
 ) -> None:
-    """Give one task more room in one window."""
+    """Say yes: give one task more room in one window, or take note."""
+    from spendgraph.clock import utc_us
     from spendgraph.ledger.approvals import Decision
 
-    _decide(ledger, approval_id, Decision(yes=True, by=by, why=why), amount)
+    until_us = None if within is None else utc_us() + microseconds_of(within)
+    _decide(
+        ledger, approval_id, Decision(yes=True, by=by, why=why, until_us=until_us), amount, as_json=as_json
+    )
 
 
 @commands.command()
 def deny(
-    approval_id: IdArgument, by: ByOption, why: WhyOption, ledger: LedgerOption = DEFAULT_LEDGER
+    approval_id: IdArgument,
+    by: ByOption,
+    why: WhyOption,
+    ledger: LedgerOption = DEFAULT_LEDGER,
+    as_json: JsonOption = False,
 ) -> None:
     """Say no: the task is refused without being asked again."""
     from spendgraph.ledger.approvals import Decision
 
-    _decide(ledger, approval_id, Decision(yes=False, by=by, why=why), None)
+    _decide(ledger, approval_id, Decision(yes=False, by=by, why=why), None, as_json=as_json)
 
 
-def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None) -> None:
+def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None, *, as_json: bool) -> None:
     from spendgraph.hooks.asking import read_amount
     from spendgraph.ledger import Ledger
 
@@ -91,8 +108,14 @@ def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None)
             except ValueError:
                 misused(f"expected --amount above 0 such as 5 or 0.25, found {amount!r}")
         decided = ledger.inbox.decide(approval_id, decision)
-    what = "denied" if decided.granted is None else f"{shown(decided.granted, decided.unit)} granted"
-    print(f"{decided.approval_id}: {what} to task {plain(decided.task_id)} by {plain(decision.by)}.")
+    if as_json:
+        print_json(decided._asdict())
+        return
+    if decided.granted is not None:
+        what = f"{shown(decided.granted, decided.unit)} granted to task {plain(decided.task_id)}"
+    else:
+        what = "noted" if decided.state == "approved" else f"denied to task {plain(decided.task_id)}"
+    print(f"{decided.approval_id}: {what} by {plain(decision.by)}.")
 
 
 def shown(count: int, unit: str) -> str:
@@ -110,6 +133,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold")
     for name in (
         "id",
+        "kind",
         "state",
         "budget",
         "scope",
@@ -126,6 +150,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         table.add_row(
             row["approval_id"][:8],
+            row["kind"],
             row["state"],
             plain(row["budget"]),
             plain(row["scope"]) or "all",

@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
-from spendgraph.cli.options import DEFAULT_LEDGER, LedgerOption, PolicyOption, misused, policy_path
+from spendgraph.cli.options import (
+    DEFAULT_LEDGER,
+    JsonOption,
+    LedgerOption,
+    PolicyOption,
+    misused,
+    policy_path,
+)
+from spendgraph.cli.output import plain, print_json
 
 TargetArgument = Annotated[
     str,
@@ -32,6 +40,7 @@ def resume(
     ledger: LedgerOption = DEFAULT_LEDGER,
     policy: PolicyOption = None,
     asynchronous: AsyncOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Go on with a thread that was paused or refused; what is finished is not paid for again."""
     from spendgraph import Meter, Refusal
@@ -39,18 +48,44 @@ def resume(
     graph = _graph(target)
     if getattr(graph, "checkpointer", None) is None:
         misused(f"{target} has no checkpointer: there is nothing to go on from")
+    refusal = None
+    waiting: list[Any] = []
     with Meter(ledger, policy=policy_path(policy)) as meter:
         config: Any = meter.config(thread_id=thread)
+        going_on = _resumed(graph, config) if asynchronous else None
         try:
-            result = asyncio.run(graph.ainvoke(None, config)) if asynchronous else graph.invoke(None, config)
-        except Refusal as refusal:
-            print(f"spendgraph: {refusal}", file=sys.stderr)
-            raise typer.Exit(1) from None
-    waiting = result.get("__interrupt__") if isinstance(result, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    if waiting:
-        print(f"The thread {thread} waits again: `spendgraph approvals` shows for what.")
+            if going_on is not None:
+                state, result = asyncio.run(going_on)
+            else:
+                state = graph.get_state(config)
+                result = graph.invoke(None, config) if state.next else None
+        except Refusal as error:
+            refusal = error
+        else:
+            if not state.next:
+                had = "has finished already" if state.values else f"has no checkpoint of {target}"
+                misused(f"the thread {thread!r} {had}: there is nothing to go on with")
+            waiting = (
+                cast("dict[str, Any]", result).get("__interrupt__", []) if isinstance(result, dict) else []
+            )
+    status = "refused" if refusal is not None else "waiting" if waiting else "finished"
+    if as_json:
+        ids = sorted({each.id for each in waiting})
+        print_json({"thread": thread, "status": status, "reason": str(refusal or ""), "approvals": ids})
+    elif refusal is not None:
+        print(f"spendgraph: {refusal}", file=sys.stderr)
+    elif waiting:
+        print(f"The thread {plain(thread)} waits again: `spendgraph approvals` shows for what.")
+    else:
+        print(f"The thread {plain(thread)} has finished.")
+    if status != "finished":
         raise typer.Exit(1)
-    print(f"The thread {thread} has finished.")
+
+
+async def _resumed(graph: Any, config: Any) -> tuple[Any, Any]:
+    """Where a graph of coroutines stood, and what came of going on from there."""
+    state = await graph.aget_state(config)
+    return state, await graph.ainvoke(None, config) if state.next else None
 
 
 def _graph(target: str) -> Any:

@@ -7,12 +7,12 @@ the values that the run is resumed with, and a single value only where this ques
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from spendgraph.clock import from_us
 from spendgraph.errors import ApprovalError
+from spendgraph.hooks.answers import SILENT, answer_by_id, running_config, single_answer, use_up
 from spendgraph.hooks.tool_prices import dollars
 from spendgraph.ledger.approvals import Decision, Question
 from spendgraph.money import format_usd
@@ -38,15 +38,17 @@ NOTE = "acknowledge"
 _INLINE = "resume"
 """Who decided, where the run was resumed with the decision."""
 
-_SILENT = object()
-
 
 class Answer(NamedTuple):
-    """What somebody said: yes or no, how much in the budget's unit (`None`: as asked), and why."""
+    """What somebody said: yes or no, how much in the budget's unit (`None`: as asked), and why.
+
+    What cannot be read means no.
+    """
 
     yes: bool
     amount: int | None
     why: str
+    is_readable: bool = True
 
 
 class Asking:
@@ -75,7 +77,7 @@ class Asking:
         self._decide = decide
         self._loop_wait_s = loop_wait_s
 
-    def ask(self, place: Place, budget: Budget, found: Shortfall, exceeded: Refusal) -> None:
+    def ask(self, place: Place, budget: Budget, found: Shortfall, exceeded: Refusal, tried: int = -1) -> int:
         """Return when more room was granted; else pause the graph, or refuse.
 
         Args:
@@ -83,21 +85,22 @@ class Asking:
             budget: The budget without enough room.
             found: What is missing.
             exceeded: The refusal that the call would get if nobody could be asked.
+            tried: What this returned the last time, if the room that was granted then is not enough.
+
+        Returns:
+            The round of the approval, for the next time.
 
         Raises:
             ApprovalPause: The graph pauses for a person.
             ApprovalRequired: It cannot, or the answer was no.
         """
-        standing = self._ledger.inbox.ask(self._question(place, budget, found), loop_wait_s=self._loop_wait_s)
-        configurable = _configurable()
+        question = self._question(place, budget, found, tried)
+        standing = self._ledger.inbox.ask(question, loop_wait_s=self._loop_wait_s)
+        configurable = running_config()
         if standing.state == "pending" and not standing.is_new:
-            said = _said(configurable, standing)
-            if said is not _SILENT:
-                standing = self._take(place, budget, found, standing, said, exceeded)
-                if standing.state == "approved":
-                    return
+            standing = self._answered(place, budget, found, standing, configurable, exceeded)
         if standing.state == "approved":
-            return
+            return standing.round
         wanted = "more" if found.threshold is None else "going on"
         if standing.state in {"denied", "expired"}:
             by = f" by {standing.decided_by}" if standing.decided_by else ""
@@ -117,7 +120,7 @@ class Asking:
 
         raise ApprovalPause(refusal, _payload(place, budget, found, standing))
 
-    def _question(self, place: Place, budget: Budget, found: Shortfall) -> Question:
+    def _question(self, place: Place, budget: Budget, found: Shortfall, tried: int = -1) -> Question:
         want, task = found.want, place.task
         return Question(
             want.budget,
@@ -138,43 +141,54 @@ class Asking:
             self._within_us,
             "approve" if found.threshold is None else "acknowledge",
             found.threshold or 0,
+            tried,
             self._references(place),
         )
 
-    def _take(
+    def _answered(
         self,
         place: Place,
         budget: Budget,
         found: Shortfall,
         standing: Standing,
-        said: object,
+        configurable: dict[str, Any],
         exceeded: Refusal,
     ) -> Standing:
-        """Take what the run was resumed with for the decision, where that counts."""
+        """How the question stands once what the run was resumed with is taken for the decision, where that counts."""
         approval_id = standing.approval_id
+        said = answer_by_id(configurable, approval_id)
+        is_single = said is SILENT and standing.is_alone
+        if is_single:
+            said = single_answer(configurable, place, approval_id)
+        if said is SILENT:
+            return standing
+        answer = read_answer(said, found.want.unit, ACTION if found.threshold is None else NOTE)
         if self._is_recorded or budget.approvers:
-            self._decide(
-                place,
-                "approval",
-                "ignored",
-                f"budget {budget.name!r} wants a decision that is recorded in the ledger, not a resume value",
-                approval_id=approval_id,
+            how = (
+                f"budget {budget.name!r} wants a decision that is recorded in the ledger, not a resume value"
             )
+            self._ignore(place, approval_id, how)
             how = "only a decision recorded in the ledger counts, and there is none"
             raise self._refusal(standing, exceeded, "approval_not_recorded", how)
-        answer = read_answer(said, found.want.unit)
+        if is_single and not answer.is_readable:
+            # It may be meant for a question of the graph's own, which gets it.
+            self._ignore(place, approval_id, answer.why)
+            raise self._refusal(standing, exceeded, "approval_unreadable", answer.why)
+        decision = Decision(answer.yes, _INLINE, answer.why, answer.amount)
         try:
-            decided = self._ledger.inbox.decide(
-                approval_id,
-                Decision(answer.yes, _INLINE, answer.why, answer.amount),
-                loop_wait_s=self._loop_wait_s,
-            )
+            decided = self._ledger.inbox.decide(approval_id, decision, loop_wait_s=self._loop_wait_s)
         except ApprovalError as error:
             if error.reason != "decided":
                 raise self._refusal(standing, exceeded, f"approval_{error.reason}", str(error)) from error
             # Another branch was first with the same answer; what it said is in the ledger.
-            return standing._replace(state="approved" if answer.yes else "denied", decided_by=_INLINE)
+            question = self._question(place, budget, found)
+            return self._ledger.inbox.ask(question, loop_wait_s=self._loop_wait_s)
+        if is_single:
+            use_up(configurable, place, approval_id)
         return standing._replace(state=decided.state, decided_by=_INLINE, decided_why=answer.why)
+
+    def _ignore(self, place: Place, approval_id: str, why: str) -> None:
+        self._decide(place, "approval", "ignored", why, approval_id=approval_id)
 
     def _refusal(self, standing: Standing, exceeded: Refusal, reason: str, what: str) -> Any:
         from spendgraph.hooks.refusals import ApprovalRequired
@@ -199,16 +213,16 @@ class Asking:
         )
 
 
-def read_answer(said: object, unit: str) -> Answer:
+def read_answer(said: object, unit: str, action: str = ACTION) -> Answer:
     """Read LangChain's human-in-the-loop answer, `{"decisions": [...]}` with one decision; anything else means no.
 
     `{"type": "approve"}` grants what was asked, `{"type": "edit", "edited_action": {"name": "spend", "args": {"amount":
     "5"}}}` another amount (dollars, tokens or calls), `{"type": "reject", "message": "..."}` nothing.
     """
     decisions: Any = said.get("decisions") if isinstance(said, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if not isinstance(decisions, list) or len(decisions) != 1:
+    if not isinstance(decisions, list) or len(decisions) != 1:  # pyright: ignore[reportUnknownArgumentType]
         return _nonsense("one decision")
-    decision: Any = decisions[0]
+    decision: Any = decisions[0]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(decision, dict):
         return _nonsense("a decision with a type")
     read = cast("dict[str, Any]", decision)
@@ -222,8 +236,14 @@ def read_answer(said: object, unit: str) -> Answer:
         case "edit":
             edited: Any = read.get("edited_action")
             args: Any = cast("dict[str, Any]", edited).get("args") if isinstance(edited, dict) else None
-            if not isinstance(args, dict) or cast("dict[str, Any]", edited).get("name") != ACTION:
-                return _nonsense(f"the action {ACTION!r} with its amount")
+            if (
+                action == NOTE
+                or not isinstance(args, dict)
+                or cast("dict[str, Any]", edited).get("name") != ACTION
+            ):
+                return _nonsense(
+                    "approve or reject" if action == NOTE else f"the action {ACTION!r} with its amount"
+                )
             amount = cast("dict[str, Any]", args).get("amount")
             try:
                 granted = read_amount(amount, unit)
@@ -249,33 +269,9 @@ def read_amount(amount: object, unit: str) -> int:
 
 
 def _nonsense(expected: str) -> Answer:
-    return Answer(yes=False, amount=None, why=f"the answer could not be read: expected {expected}")
-
-
-def _said(configurable: dict[str, Any], standing: Standing) -> object:
-    """What the run was resumed with for this question."""
-    answers: Any = configurable.get("__pregel_resume_map") or {}
-    if standing.approval_id in answers:
-        return answers[standing.approval_id]
-    scratchpad: Any = configurable.get("__pregel_scratchpad")
-    if scratchpad is not None and standing.is_alone and not answers:
-        value = scratchpad.get_null_resume(True)
-        if value is not None:
-            return value
-    return _SILENT
-
-
-def _configurable() -> dict[str, Any]:
-    """What LangGraph gives a node, where this is inside one."""
-    module = sys.modules.get("langgraph.config")
-    if module is None:
-        return {}
-    try:
-        config: dict[str, Any] = module.get_config()
-    except RuntimeError:  # outside of a node, or in a thread of somebody's own
-        return {}
-    found: dict[str, Any] = config.get("configurable") or {}
-    return found
+    return Answer(
+        yes=False, amount=None, why=f"the answer could not be read: expected {expected}", is_readable=False
+    )
 
 
 def _shown(count: int, unit: str) -> str:

@@ -19,7 +19,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from spendgraph.hooks.inline import inline_here
-from spendgraph.hooks.outcomes import is_refusal
+from spendgraph.hooks.outcomes import is_ours, is_refusal
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -213,7 +213,7 @@ class _RefusalsAreNotHandlerErrors(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record but those about our own refusals."""
         if record.args and isinstance(record.args, tuple) and record.args[0] in _OUR_HANDLERS:
-            return not is_refusal(sys.exc_info()[1])
+            return not is_ours(sys.exc_info()[1])
         return True
 
 

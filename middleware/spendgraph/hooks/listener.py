@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import weakref
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerError
-from spendgraph.hooks import wire
+from spendgraph.hooks import wire, wire_usage
+from spendgraph.hooks.answers import note_answer
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
@@ -23,10 +23,8 @@ from spendgraph.pricing import (
     CompletionBatches,
     Reported,
     Usage,
-    estimate_tokens,
     read_langchain,
     read_langchain_error,
-    read_provider,
 )
 
 if TYPE_CHECKING:
@@ -143,7 +141,9 @@ class Listener:
         tags: list[str] | None,
     ) -> None:
         """A graph, node or chain starts."""
-        self._begin(run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True)
+        run = self._begin(run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True)
+        if run is not None and (run.parent is None or type(inputs).__name__ == "Command"):
+            note_answer(run, metadata, inputs)
 
     def chain_end(self, run_id: UUID) -> None:
         """A graph, node or chain ended.
@@ -231,7 +231,7 @@ class Listener:
             else:
                 reported = read_langchain(response, provider=provider)
             if provider == "anthropic" and not reported.cache_hit:
-                reported = _with_wire(run_id, reported)
+                reported = wire_usage.completed(run_id, reported)
         except Exception:
             logger.exception("spendgraph: an answer could not be read and is estimated")
             reported, note = Reported(provider=provider), _UNREADABLE
@@ -252,7 +252,7 @@ class Listener:
         provider = run.step.provider
         reported = read_langchain_error(error, response, provider=provider)
         if provider == "anthropic":
-            reported = _with_wire(run_id, reported)
+            reported = wire_usage.completed(run_id, reported)
         if reported.usage is None and status == "error" and outcome_of(error) == "free":
             reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
         end = task_status(error) if run.owns_task else None
@@ -372,25 +372,6 @@ class Listener:
             if step.run is not None and step.run.is_inside(run)
         ]
         self.recorder.settle(steps)
-
-
-def _with_wire(run_id: UUID, reported: Reported) -> Reported:
-    """What the wire said, where LangChain's message lost it.
-
-    Of a stream that was cut before its final counts, the wire knows the exact input; the output is estimated
-    from the text.
-    """
-    raw = wire.collect(number_of(run_id))
-    if raw is None:
-        return reported
-    read = read_provider(raw, provider="anthropic")
-    usage = read.usage
-    if usage is None:
-        return reported
-    if raw.get("stop_reason") is None:
-        seen = max(usage.output_tokens, estimate_tokens(reported.output_text))
-        return replace(read, usage=replace(usage, output_tokens=seen), estimated=True)
-    return read
 
 
 def _class_name(serialized: dict[str, Any] | None) -> str:

@@ -26,6 +26,12 @@ def is_refusal(error: BaseException | None) -> bool:
     return refusals is not None and isinstance(error, refusals.Refusal)
 
 
+def is_ours(error: BaseException | None) -> bool:
+    """Whether this is a refusal, or the pause with which a person is asked (without importing them)."""
+    refusals = sys.modules.get("spendgraph.hooks.refusals")
+    return refusals is not None and isinstance(error, refusals.Refusal | refusals.ApprovalPause)
+
+
 def task_status(error: BaseException | None) -> TaskStatus:
     """The status of a task whose code ended with this exception, or with none."""
     if error is None:

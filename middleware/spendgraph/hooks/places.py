@@ -24,6 +24,7 @@ class Task:
 
     __slots__ = (
         "announced",
+        "answers",
         "attempts",
         "caps",
         "context",
@@ -60,6 +61,8 @@ class Task:
         self.paused = False
         self.caps: tuple[Counter, ...] = ()
         """Ad-hoc limits on what runs inside, beside the policy's budgets."""
+        self.answers: dict[str, str] = {}
+        """Threads whose graph was resumed with a single value, and the approval that it has answered."""
         self.attempts: dict[str, int] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.replays_left = replays_left

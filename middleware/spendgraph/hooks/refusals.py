@@ -101,6 +101,11 @@ class ApprovalPause(GraphInterrupt):
         super().__init__((Interrupt(value=payload, id=refusal.approval_id),))
         self.refusal = refusal
 
+    def handled(self) -> Self:
+        """Say that this pause was caught on purpose, as `Refusal.handled` does."""
+        self.refusal.handled()
+        return self
+
 
 class RefusalSwallowed(Refusal):
     """A refusal was caught on the way, and the run went on as if the call had answered.

@@ -139,11 +139,15 @@ class Reservations:
             () if payer in self._written else self._references(place),
         )
         taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        rounds: dict[str, int] = {}
         while isinstance(taken, Shortfall):
             budget = need.budgets[wants.index(taken.want)]
             if not budget.asks and taken.threshold is None:
                 break
-            self._asking.ask(step.place, budget, taken, self._exceeded(step, budget, taken))
+            exceeded, tried = self._exceeded(step, budget, taken), rounds.get(budget.name, -1)
+            asked = self._asking.ask(step.place, budget, taken, exceeded, tried)
+            if taken.threshold is None:
+                rounds[budget.name] = asked
             # Granted: whether there is room is asked anew, in the window and with what is spent by now.
             taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
         if isinstance(taken, Hold):

@@ -45,6 +45,7 @@ class Question(NamedTuple):
         within_us: How long an answer is awaited.
         kind: `approve` for more room, `acknowledge` for taking note, which is done once a window.
         threshold: Of an acknowledgement, the spending from which it is wanted; else 0.
+        tried: The round whose approval was drawn on already, and is not enough; -1 for none.
         first: What the question refers to and the ledger may not have yet.
     """
 
@@ -66,6 +67,7 @@ class Question(NamedTuple):
     within_us: int
     kind: Kind = "approve"
     threshold: int = 0
+    tried: int = -1
     first: tuple[Record, ...] = ()
 
 
@@ -81,6 +83,7 @@ class Standing(NamedTuple):
         decided_why: Why.
         is_new: It was asked just now.
         is_alone: No other question of the thread waits for an answer.
+        round: How often the task had asked before.
         task_nanousd: What the task has cost so far.
     """
 
@@ -92,6 +95,7 @@ class Standing(NamedTuple):
     decided_why: str
     is_new: bool
     is_alone: bool
+    round: int
     task_nanousd: int = 0
 
 
@@ -154,7 +158,7 @@ FROM approvals WHERE substr(approval_id, 1, length(?1)) = ?1"""
 def ask(execute: Execute, question: Question, key: bytes, now_us: int) -> Standing:
     """Ask, or see what became of the question; branches of one task that ask at once share it.
 
-    After an approval whose grant is used up the next round is a new question; after a no there is none.
+    After an approval whose grant was tried and is not enough the next round is a new question; after a no there is none.
     """
     standing = _ask(execute, question, key, now_us)
     (spent,) = execute(
@@ -172,9 +176,10 @@ def _ask(execute: Execute, question: Question, key: bytes, now_us: int) -> Stand
         row = execute(_OF_WINDOW, about).fetchone()
     if row is None:
         row = execute(_OF_TASK, (*about, question.task_id)).fetchone()
-    if row is None or (row[1] == "approved" and question.kind == "approve"):
+    # Another branch may have asked and got its answer meanwhile: then whoever asks now tries that grant first.
+    if row is None or (row[1] == "approved" and question.kind == "approve" and row[2] <= question.tried):
         return _ask_anew(execute, question, 0 if row is None else row[2] + 1, key, now_us)
-    approval_id, state, _, text, expires_us, by, why = row
+    approval_id, state, number, text, expires_us, by, why = row
     branches: dict[str, int] = orjson.loads(text)
     if state == "pending" and question.asked and branches.get(question.branch) != question.asked:
         branches[question.branch] = question.asked
@@ -183,7 +188,9 @@ def _ask(execute: Execute, question: Question, key: bytes, now_us: int) -> Stand
             (orjson.dumps(branches).decode(), sum(branches.values()), approval_id),
         )
     (others,) = execute(_OTHERS, (question.thread_id, approval_id)).fetchone()
-    return Standing(approval_id, state, sum(branches.values()), expires_us, by, why, False, others == 0)
+    return Standing(
+        approval_id, state, sum(branches.values()), expires_us, by, why, False, others == 0, number
+    )
 
 
 def is_acknowledged(
@@ -206,7 +213,7 @@ def _ask_anew(execute: Execute, question: Question, number: int, key: bytes, now
     who = (question.task_id, question.thread_id, question.graph, question.context_id)
     approvers = orjson.dumps(question.approvers).decode()
     execute(_ASK, (approval_id, *kind, *question[:3], *who, *what, approvers, now_us, expires_us))
-    return Standing(approval_id, "pending", question.asked, expires_us, "", "", True, False)
+    return Standing(approval_id, "pending", question.asked, expires_us, "", "", True, False, number)
 
 
 def decide(execute: Execute, approval_id: str, decision: Decision, now_us: int) -> Decided:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOOP_WAIT_S: Final = 0.025
+"""How long an event loop waits for the ledger thread, where nobody says."""
+
 BUSY_DEADLINE_S: Final = 5.0
 """How long a write waits for other processes before it gives up with `LedgerBusy`."""
 

@@ -189,7 +189,13 @@ def _charges(pairs: int) -> str:
 
 
 def reserve(
-    execute: Execute, ask: Ask, holder: str, now_us: int, known: Mapping[WindowKey, int]
+    execute: Execute,
+    ask: Ask,
+    holder: str,
+    now_us: int,
+    known: Mapping[WindowKey, int],
+    *,
+    is_counted: bool = False,
 ) -> Hold | Shortfall:
     """Take room in every window, or in none.
 
@@ -201,6 +207,7 @@ def reserve(
         holder: The process that will make the call.
         now_us: The time, from which the lease counts.
         known: Ids of windows by their keys, of those that are committed.
+        is_counted: Everything known is counted. Before, what is held may be spent already.
     """
     windows = tuple(known.get(want[:3]) or _window(execute, want) for want in ask.wants)
     sql = _statements(len(windows))
@@ -218,8 +225,9 @@ def reserve(
             row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
         at = _AT[want.unit]
         spent, held = row[at], row[at + 1]
-        if want.notes and spent >= want.notes[0]:
-            unnoted = _unnoted(execute, want, spent)
+        seen = spent if is_counted else spent + held
+        if want.notes and seen >= want.notes[0]:
+            unnoted = _unnoted(execute, want, seen)
             if unnoted is not None:
                 return Shortfall(want, spent, held, asked, unnoted)
         over = spent + held + asked - want.limit

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from spendgraph.ledger import approvals, grants
+from spendgraph.ledger.connection import LOOP_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +13,17 @@ if TYPE_CHECKING:
     from spendgraph.clock import Clock
     from spendgraph.ledger.approvals import Decided, Decision, Question, Standing
     from spendgraph.ledger.grants import Grant
+    from spendgraph.ledger.holds import Execute
+
+T = TypeVar("T")
+
+
+class Transact(Protocol):
+    """`Ledger.transact`: does something in one transaction."""
+
+    def __call__(self, work: Callable[[Execute], T], *, loop_wait_s: float = LOOP_WAIT_S) -> T:
+        """Do it, and return what it returns."""
+        ...
 
 
 class Inbox:
@@ -23,44 +35,42 @@ class Inbox:
         secret: The ledger's secret: whoever does not know it cannot foresee the id of an approval.
     """
 
-    def __init__(self, transact: Callable[..., Any], clock: Clock, secret: bytes) -> None:
+    def __init__(self, transact: Transact, clock: Clock, secret: bytes) -> None:
         self._transact = transact
         self._clock = clock
         self._secret = secret
 
-    def ask(self, question: Question, **wait: float) -> Standing:
+    def ask(self, question: Question, *, loop_wait_s: float = LOOP_WAIT_S) -> Standing:
         """Ask a person for room beyond a limit, or see what became of the question.
 
         Args:
             question: What is asked.
-            **wait: How long an event loop waits, as `Ledger.transact` takes it.
+            loop_wait_s: How long an event loop waits.
 
         Raises:
             LedgerUnavailable: The ledger cannot be written: nothing is asked.
         """
         now_us = self._clock()
-        standing: Standing = self._transact(
-            lambda execute: approvals.ask(execute, question, self._secret, now_us), **wait
+        return self._transact(
+            lambda execute: approvals.ask(execute, question, self._secret, now_us), loop_wait_s=loop_wait_s
         )
-        return standing
 
-    def decide(self, approval_id: str, decision: Decision, **wait: float) -> Decided:
+    def decide(self, approval_id: str, decision: Decision, *, loop_wait_s: float = LOOP_WAIT_S) -> Decided:
         """Decide what a task asked for, once, and give the room that was approved.
 
         Args:
             approval_id: The question's id, or enough of its beginning.
             decision: What is decided, by whom and why.
-            **wait: How long an event loop waits, as `Ledger.transact` takes it.
+            loop_wait_s: How long an event loop waits.
 
         Raises:
             ApprovalError: There is no such question, it is decided or expired, or somebody else has to approve it.
             LedgerUnavailable: The ledger cannot be written: nothing is decided.
         """
         now_us = self._clock()
-        decided: Decided = self._transact(
-            lambda execute: approvals.decide(execute, approval_id, decision, now_us), **wait
+        return self._transact(
+            lambda execute: approvals.decide(execute, approval_id, decision, now_us), loop_wait_s=loop_wait_s
         )
-        return decided
 
     def raise_limit(self, budget: str, scope: str, amount: int, *, by: str, why: str) -> Grant:
         """Give everybody more room in the window of a budget that is open now.
@@ -77,7 +87,6 @@ class Inbox:
             LedgerUnavailable: The ledger cannot be written.
         """
         now_us = self._clock()
-        grant: Grant = self._transact(
+        return self._transact(
             lambda execute: grants.raise_limit(execute, budget, scope, amount, by, why, now_us)
         )
-        return grant

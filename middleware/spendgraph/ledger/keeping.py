@@ -38,7 +38,7 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
 
     def count_all(execute: Execute) -> Hold | Shortfall:
         holds.book_expired(execute, now_us)
-        return take(execute)
+        return holds.reserve(execute, ask, writer.holder, now_us, known, is_counted=True)
 
     found = writer.transact(take, timeout=timeout)
     if isinstance(found, Shortfall):

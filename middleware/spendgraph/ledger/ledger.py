@@ -13,7 +13,7 @@ from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
 from spendgraph.ledger.budgets import register
-from spendgraph.ledger.connection import BUSY_DEADLINE_S
+from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.holds import Hold, Shortfall
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from spendgraph.ledger.writer import Writer
 
 T = TypeVar("T")
-
-LOOP_WAIT_S: Final = 0.025
-"""How long an event loop waits for the ledger thread at most."""
 
 CLOCK_TOLERANCE_US: Final = 5_000_000
 """How far the clock may go back before the ledger refuses to go on."""

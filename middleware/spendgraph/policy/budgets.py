@@ -10,7 +10,18 @@ from pydantic import Field, model_validator
 
 from spendgraph.money import nanousd
 from spendgraph.policy.periods import Period, ZoneName
-from spendgraph.policy.scalars import Day, Fraction, Percent, Scopes, Tag, Text, Texts, Usd, Whole
+from spendgraph.policy.scalars import (
+    Day,
+    Fraction,
+    Percent,
+    Scopes,
+    Tag,
+    Text,
+    Texts,
+    Usd,
+    Whole,
+    percent_text,
+)
 from spendgraph.policy.section import Section
 from spendgraph.policy.thresholds import Threshold
 
@@ -39,7 +50,7 @@ class Exempt(Section):
     @model_validator(mode="after")
     def _is_more_than_the_limit(self) -> Self:
         if self.up_to <= 1:
-            raise ValueError(f"expected `up_to` above 100%, found {self.up_to * 100:f}%")
+            raise ValueError(f"expected `up_to` above 100%, found {percent_text(self.up_to)}")
         return self
 
 
@@ -141,8 +152,8 @@ class Budget(Section):
             raise ValueError(f"expected no `period` for a budget per {alone}, found {self.period}")
         if "call" in self.per and len(self.per) > 1:
             raise ValueError(f"expected `call` alone in `per`, found {', '.join(self.per)}")
-        if "call" in self.per and self.asks:
-            raise ValueError(
-                "expected `block` for a budget per call, found `approve`: raise its limit instead"
-            )
+        if "call" in self.per and self.thresholds:
+            raise ValueError("expected no thresholds for a budget per call: `warn_usd` reports a dear one")
+        if self.warn_usd is not None and "call" not in self.per:
+            raise ValueError("expected `warn_usd` with `per: call` only: elsewhere thresholds notify")
         return self

@@ -78,6 +78,11 @@ def _percent(value: object) -> Decimal:
     raise ValueError(f"expected a percentage up to {MAX_PERCENT}% such as 80%, found {shortened(value)}")
 
 
+def percent_text(fraction: Decimal) -> str:
+    """A fraction as the percentage it was read from: `80%`."""
+    return f"{(fraction * 100).normalize():f}%"
+
+
 def _fraction(value: object) -> Decimal:
     """Read a number between 0 and 1."""
     try:

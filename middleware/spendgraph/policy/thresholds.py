@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from spendgraph.policy.scalars import Percent, Texts
+from spendgraph.policy.scalars import Percent, Texts, percent_text
 from spendgraph.policy.section import Section
 
 Action = Literal["notify", "degrade", "acknowledge", "approve", "block"]
@@ -36,9 +36,9 @@ class Threshold(Section):
     def _limits_are_at_the_limit(self) -> Self:
         final = [action for action in self.do if action in {"approve", "block"}]
         if final and self.at != 1:
-            raise ValueError(f"expected `at: 100%` for {final[0]}, found {self.at * 100:f}%")
+            raise ValueError(f"expected `at: 100%` for {final[0]}, found {percent_text(self.at)}")
         if len(final) > 1:
             raise ValueError("expected approve or block, found both")
         if self.at > 1:
-            raise ValueError(f"expected `at` up to 100%, found {self.at * 100:f}%")
+            raise ValueError(f"expected `at` up to 100%, found {percent_text(self.at)}")
         return self
