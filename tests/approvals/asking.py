@@ -73,9 +73,32 @@ def paying(model: ScriptedModel, calls: int = 1) -> Callable[[State], Any]:
     return lambda _: {"answers": [str(model.invoke("hi").content) for _ in range(calls)]}
 
 
-def go(graph: Any, inputs: Any, config: Any, *, asynchronous: bool = False) -> Any:
-    """Run a graph."""
-    return asyncio.run(graph.ainvoke(inputs, config)) if asynchronous else graph.invoke(inputs, config)
+async def _astream(graph: Any, inputs: Any, config: Any) -> Any:
+    return _together([chunk async for chunk in graph.astream(inputs, config, stream_mode="values")])
+
+
+def _together(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last of every key: the questions come in a chunk of their own."""
+    return {key: value for chunk in chunks for key, value in chunk.items()}
+
+
+_WAYS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "invoke": lambda graph, inputs, config: graph.invoke(inputs, config),
+    "ainvoke": lambda graph, inputs, config: asyncio.run(graph.ainvoke(inputs, config)),
+    "stream": lambda graph, inputs, config: _together(
+        list(graph.stream(inputs, config, stream_mode="values"))
+    ),
+    "astream": lambda graph, inputs, config: asyncio.run(_astream(graph, inputs, config)),
+    "batch": lambda graph, inputs, config: graph.batch([inputs], config)[0],
+    "abatch": lambda graph, inputs, config: asyncio.run(graph.abatch([inputs], config))[0],
+}
+WAYS = tuple(_WAYS)
+"""How a graph can be run."""
+
+
+def go(graph: Any, inputs: Any, config: Any, *, way: str = "invoke", asynchronous: bool = False) -> Any:
+    """Run a graph, and return what it ends with."""
+    return _WAYS["ainvoke" if asynchronous else way](graph, inputs, config)
 
 
 def waiting(result: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from approvals.asking import asks, branching, decide, go, line, paying, waiting
+from approvals.asking import WAYS, asks, branching, decide, go, line, paying, waiting
 from budgets.fanout import ACME, CALL_NANOUSD
 from scripted import ScriptedModel
 from spendgraph import ApprovalRequired, BudgetExceeded, CostContext, Meter, RefusalSwallowed
@@ -29,20 +29,20 @@ def rows(meter: Meter, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-@EITHER
-def test_five_branches_two_admitted_three_approved_are_five_calls(tmp_path: Path, asynchronous: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_five_branches_two_admitted_three_approved_are_five_calls(tmp_path: Path, way: str) -> None:
     """The branches that wait share one question, and nothing that is finished is paid for again."""
     model = ScriptedModel()
     graph = branching(model, 5, InMemorySaver())
     with Meter(tmp_path / "ledger.db", policy=asks(2)) as meter:
-        paused = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), asynchronous=asynchronous)
+        paused = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
         assert model.requests == 2
         assert len({interrupt.id for interrupt in waiting(paused)}) == 1
         (question,) = meter.ledger.approvals(pending=True)
         assert question["asked"] == 3 * CALL_NANOUSD
         assert rows(meter, "SELECT status FROM tasks") == [("paused",)]
         assert decide(meter).granted == 3 * CALL_NANOUSD
-        done = go(graph, None, meter.config(thread_id="t"), asynchronous=asynchronous)
+        done = go(graph, None, meter.config(thread_id="t"), way=way)
         assert (done, model.requests) == ({"answers": ["ok"] * 5}, 5)
         (window,) = meter.ledger.windows()
         assert (window["spent_nanousd"], window["held_nanousd"]) == (5 * CALL_NANOUSD, 0)
@@ -94,19 +94,19 @@ def test_the_next_round_is_a_new_question(tmp_path: Path, asynchronous: bool) ->
         assert model.requests == 2
 
 
-@EITHER
-def test_a_no_is_final_for_the_task_and_only_for_it(tmp_path: Path, asynchronous: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_no_is_final_for_the_task_and_only_for_it(tmp_path: Path, way: str) -> None:
     """Later calls of the task are refused without asking; another task asks for itself."""
     model = ScriptedModel()
     graph = branching(model, 1, InMemorySaver())
     with Meter(tmp_path / "ledger.db", policy=asks(0)) as meter:
-        go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), asynchronous=asynchronous)
+        go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
         decide(meter, yes=False, why="too dear")
         for _ in range(2):
             with pytest.raises(ApprovalRequired, match="denied by lead: too dear") as caught:
-                go(graph, None, meter.config(thread_id="t"), asynchronous=asynchronous)
+                go(graph, None, meter.config(thread_id="t"), way=way)
             assert caught.value.reason == "approval_denied"
-        other = go(graph, {"answers": []}, meter.config(ACME, thread_id="u"), asynchronous=asynchronous)
+        other = go(graph, {"answers": []}, meter.config(ACME, thread_id="u"), way=way)
         assert len(waiting(other)) == 1
         assert model.requests == 0
         assert len(meter.ledger.approvals()) == 2
@@ -163,15 +163,15 @@ def test_raising_the_limit_answers_for_everybody(tmp_path: Path) -> None:
         assert (len(waiting(stuck)), model.requests) == (1, 2)
 
 
-@EITHER
-def test_without_a_checkpointer_the_call_is_refused(tmp_path: Path, asynchronous: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_without_a_checkpointer_the_call_is_refused(tmp_path: Path, way: str) -> None:
     """A pause that nobody can go on from would look like an end."""
     graph = branching(ScriptedModel(), 1, None)
     with (
         Meter(tmp_path / "ledger.db", policy=asks(0)) as meter,
         pytest.raises(ApprovalRequired, match="a person has to approve it until") as caught,
     ):
-        go(graph, {"answers": []}, meter.config(ACME), asynchronous=asynchronous)
+        go(graph, {"answers": []}, meter.config(ACME), way=way)
     assert caught.value.reason == "approval_required"
     assert caught.value.approval_id[:8] in caught.value.hint
 
