@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
@@ -289,12 +290,31 @@ def test_a_call_with_two_tags_of_one_kind_is_one_dollar_on_every_report(
         assert (tag, sum(row["cost_nanousd"] for row in meter.ledger.spend(by=tag.split()))) == (tag, total)
 
 
-def test_prompts_reach_no_table(kit: Kit, meter: Meter, ledger: Path) -> None:
-    """No prompt or answer is in the file, not even in its journal."""
+def test_prompts_and_keys_reach_neither_table_nor_log(
+    kit: Kit, meter: Meter, ledger: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No prompt, answer, tool input, error text or API key is in the file, its journal or our log."""
     secret = "xyzzy-plugh-0451"
-    with meter.task(ACME):
-        kit.openai().invoke(f"{ask(purpose='secret', tenant='acme', text=secret)} {secret}")
+    model = kit.openai()
+
+    @tool
+    def tell(what: str) -> str:
+        """Tell something, and fail."""
+        model.invoke(f"{ask(purpose='secret', tenant='acme', text=secret)} {what}")
+        raise KeyError(what)
+
+    with caplog.at_level("DEBUG", logger="spendgraph"), meter.task(ACME):
+        with pytest.raises(KeyError, match=secret):
+            tell.invoke({"what": secret})
+        with pytest.raises(openai.APIStatusError):
+            model.invoke(f"{ask(purpose='refused', tenant='acme', fail=[500])} {secret}")
+        kit.anthropic().invoke(f"{kit.ask('other', text=secret)} {secret}")
     assert meter.flush(10)
-    files = list(ledger.parent.glob("ledger.db*"))
-    assert files
-    assert not any(secret.encode() in file.read_bytes() for file in files)
+    assert [row["status"] for row in steps(ledger)] == ["ok", "error", "error", "ok"]
+    files = [file for file in ledger.parent.iterdir() if file.is_file()]
+    assert ledger in files
+    for hidden in (secret, kit.account):
+        assert not any(hidden.encode() in file.read_bytes() for file in files)
+        assert hidden not in "".join(
+            record.getMessage() for record in caplog.records if "spend" in record.name
+        )

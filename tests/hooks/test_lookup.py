@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime
 from hooks.graphs import State, chain_of, graph_of, rows
 from scripted import STEP_NANOUSD, ScriptedCompletion, ScriptedModel, StreamingModel, scripted_policy
 from spendgraph import CostContext, Meter
+from spendgraph.errors import ContextError
 from spendgraph.hooks.dispatcher import Dispatcher
 
 ACME = CostContext(feature="triage", team="support", tenant="acme")
@@ -96,7 +97,7 @@ def test_a_nested_task_inherits_what_it_does_not_set_and_is_a_child(scripted: Me
     def work(state: State) -> State:
         model.invoke("before")
         with scripted.task(tenant="umbrella"):
-            model.invoke("inside")
+            model.invoke("inside", {"metadata": {"spend_template": "t2"}})
             chain_of(lambda _: model.invoke("deeper")).invoke(1)
         model.invoke("after")
         return state
@@ -179,6 +180,47 @@ def test_metadata_that_is_not_valid_is_recorded_and_the_step_unattributed(
     (row,) = rows(scripted)
     assert row["missing_tags"] != ""
     assert "tennant" in decisions(tmp_path / "ledger.db")[0][2]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["a\x00b", "\u202eemca", "acme\u200b", "x" * 1_000_000, "\x1b[31mred", 7],
+    ids=["nul", "turned round", "invisible", "megabyte", "terminal", "number"],
+)
+def test_a_hostile_tag_is_refused_and_neither_kept_nor_repeated(
+    hostile: Any, scripted: Meter, tmp_path: Path
+) -> None:
+    """In metadata it leaves the call unattributed, with a short reason; in code it is an error."""
+    scripted.install()
+    ScriptedModel().invoke("hi", {"metadata": {"spend_tenant": hostile, "spend_feature": "triage"}})
+    (row,) = rows(scripted)
+    assert (row["tenant"], row["feature"]) == ("", "")
+    assert row["missing_tags"] != ""
+    ((_, outcome, reason),) = decisions(tmp_path / "ledger.db")
+    assert outcome == "ignored"
+    assert "tenant" in reason
+    assert len(reason) < 300
+    assert reason.isprintable()
+    with pytest.raises(ContextError, match="tenant"), scripted.task(tenant=hostile):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x'); DROP TABLE steps;--", "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "../../etc/passwd"],
+    ids=["sql", "html", "formula", "path"],
+)
+def test_a_tag_that_means_something_elsewhere_is_kept_as_text(
+    text: str, scripted: Meter, tmp_path: Path
+) -> None:
+    """It comes out of the books as it went in, and nothing else happens."""
+    before = sorted(tmp_path.iterdir())
+    ScriptedModel().invoke("hi", scripted.config(ACME.replace(tenant=text, extra={"note": text})))
+    (row,) = scripted.ledger.steps(tenant=text)
+    assert (row["tenant"], json.loads(row["extra"])) == (text, {"note": text})
+    assert scripted.ledger.spend(by=["tenant"])[0]["tenant"] == text
+    assert scripted.ledger.verify() == []
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_hashed_users_reach_neither_ledger_nor_metadata(tmp_path: Path) -> None:
