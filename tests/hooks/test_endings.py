@@ -107,6 +107,7 @@ def test_a_resume_by_somebody_else_is_not_the_paused_task(scripted: Meter) -> No
     graph.invoke(Command(resume="yes"), scripted.config(CostContext(tenant="umbrella"), thread_id="1"))
     (row,) = rows(scripted)
     assert (row["tenant"], row["feature"]) == ("umbrella", "")
+    assert statuses(scripted) == ["paused", "finished"]
 
 
 def test_a_resume_after_a_static_breakpoint_goes_on_with_the_task(scripted: Meter) -> None:
