@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 import runpy
 import sqlite3
@@ -54,6 +56,25 @@ def test_the_readmes_python_runs_and_its_calls_are_in_the_books(provider: Provid
         assert {step["missing_tags"] for step in ledger.steps()} == {""}
         assert {step["tenant"] for step in ledger.steps()} == {"acme", "globex"}
         assert ledger.verify() == []
+
+
+ROOTS = ("middleware", "reports", "anomaly", "demo")
+EXAMPLES = sorted(
+    ".".join(path.relative_to(ROOT / root).with_suffix("").parts)
+    for root in ROOTS
+    for path in (ROOT / root).rglob("*.py")
+    if ">>>" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
+def test_the_examples_in_docstrings_are_true(
+    module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a docstring shows after `>>>` is run, and its answer compared."""
+    monkeypatch.chdir(tmp_path)
+    tried = doctest.testmod(importlib.import_module(module))
+    assert (tried.failed, tried.attempted > 0) == (0, True)
 
 
 def test_every_public_name_is_in_the_readme() -> None:

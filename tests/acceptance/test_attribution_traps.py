@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
@@ -85,9 +87,19 @@ def test_a_model_in_a_tool_of_an_agent_in_a_graph_has_every_tag_and_its_path(
 
 
 def _in_thread(kit: Kit, carried: Any) -> None:
-    thread = threading.Thread(target=carried(kit.openai().invoke), args=(kit.ask("aside"),))
+    call, raised = carried(kit.openai().invoke), list[ContextMissing]()
+
+    def aside() -> None:
+        try:
+            call(kit.ask("aside"))
+        except ContextMissing as error:  # a thread keeps its errors to itself
+            raised.append(error)
+
+    thread = threading.Thread(target=aside)
     thread.start()
     thread.join()
+    if raised:
+        raise raised[0]
 
 
 def _in_pool(kit: Kit, carried: Any) -> None:
@@ -147,15 +159,22 @@ def test_a_model_in_a_thread_without_context_is_one_unattributed_row(
     }
 
 
-@pytest.mark.parametrize("aside", ASIDES[1:], ids=lambda aside: aside.__name__.strip("_"))
-def test_a_model_in_a_thread_without_context_is_refused_where_tags_are_required(
+def _without_callbacks(kit: Kit, carried: Any) -> None:
+    kit.openai().invoke(kit.ask("aside"), {"callbacks": []})
+
+
+@pytest.mark.parametrize("aside", [*ASIDES, _without_callbacks], ids=lambda aside: aside.__name__.strip("_"))
+def test_a_model_without_context_is_refused_where_tags_are_required(
     aside: Any, kit: Kit, provider: Provider, ledger: Path
 ) -> None:
     """The policy blocks before a single token is sent, and names what is missing."""
     with Meter(ledger, policy=parse_policy(POLICY + BLOCKING)) as meter:
         meter.install()
-        with meter.task(ACME), pytest.raises(ContextMissing, match="tenant"):
-            aside(kit, _uncarried)
+        with contextlib.ExitStack() as around:
+            if aside is not _without_callbacks:
+                around.enter_context(meter.task(ACME))
+            with pytest.raises(ContextMissing, match="tenant"):
+                aside(kit, _uncarried)
     assert provider.invoice(kit.account).lines == ()
     assert steps(ledger) == []
     (decision,) = query(ledger, "SELECT kind, outcome FROM decisions")
@@ -221,17 +240,22 @@ def test_a_sub_agent_given_callbacks_without_metadata_is_the_parents(
     """The context is found by walking parent runs when only the callbacks are handed on."""
     model = kit.openai()
 
+    def without_metadata(callbacks: Any) -> Any:
+        bare = callbacks.copy()  # LangChain's managers carry metadata of their own
+        bare.metadata, bare.inheritable_metadata = {}, {}
+        return bare
+
     def inner(state: State) -> Any:
         return {"notes": [model.invoke(kit.ask("inner")).text]}
 
     nested = line_of_nodes(inner=inner)
 
     def work(state: State, config: RunnableConfig) -> Any:
+        model.invoke(kit.ask("outer"))
+        bare: RunnableConfig = {"callbacks": without_metadata(config.get("callbacks"))}
         # A thread forgets the running config: the callbacks are all the child has.
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(
-                lambda: nested.invoke(START_STATE, {"callbacks": config.get("callbacks")})
-            ).result()
+            return pool.submit(nested.invoke, START_STATE, bare).result()
 
     with attached(meter, way, ACME) as metering:
         line_of_nodes(work=work).invoke(START_STATE, replace(kit, metering=metering).config())
@@ -266,12 +290,31 @@ def test_a_call_with_two_tags_of_one_kind_is_one_dollar_on_every_report(
         assert (tag, sum(row["cost_nanousd"] for row in meter.ledger.spend(by=tag.split()))) == (tag, total)
 
 
-def test_prompts_reach_no_table(kit: Kit, meter: Meter, ledger: Path) -> None:
-    """No prompt or answer is in the file, not even in its journal."""
+def test_prompts_and_keys_reach_neither_table_nor_log(
+    kit: Kit, meter: Meter, ledger: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No prompt, answer, tool input, error text or API key is in the file, its journal or our log."""
     secret = "xyzzy-plugh-0451"
-    with meter.task(ACME):
-        kit.openai().invoke(f"{ask(purpose='secret', tenant='acme', text=secret)} {secret}")
+    model = kit.openai()
+
+    @tool
+    def tell(what: str) -> str:
+        """Tell something, and fail."""
+        model.invoke(f"{ask(purpose='secret', tenant='acme', text=secret)} {what}")
+        raise KeyError(what)
+
+    with caplog.at_level("DEBUG", logger="spendgraph"), meter.task(ACME):
+        with pytest.raises(KeyError, match=secret):
+            tell.invoke({"what": secret})
+        with pytest.raises(openai.APIStatusError):
+            model.invoke(f"{ask(purpose='refused', tenant='acme', fail=[500])} {secret}")
+        kit.anthropic().invoke(f"{kit.ask('other', text=secret)} {secret}")
     assert meter.flush(10)
-    files = list(ledger.parent.glob("ledger.db*"))
-    assert files
-    assert not any(secret.encode() in file.read_bytes() for file in files)
+    assert [row["status"] for row in steps(ledger)] == ["ok", "error", "error", "ok"]
+    files = [file for file in ledger.parent.iterdir() if file.is_file()]
+    assert ledger in files
+    for hidden in (secret, kit.account):
+        assert not any(hidden.encode() in file.read_bytes() for file in files)
+        assert hidden not in "".join(
+            record.getMessage() for record in caplog.records if "spend" in record.name
+        )

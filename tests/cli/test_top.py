@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.conftest import START, step
 from cli.kit import Cli
+from spendgraph.ledger import Ledger, StepRow
 
 
 def test_top_sums_by_tags_to_the_nano_dollar(cli: Cli, books: Path) -> None:
@@ -73,6 +75,20 @@ def test_a_question_that_cannot_be_asked_ends_with_2(
     said = cli("top", "--once", "--ledger", books, *arguments)
     assert said.code == 2
     assert message in said.err
+
+
+@pytest.mark.parametrize("command", [["top", "--once", "--by", "name,model"], ["task", "task-acme"]])
+def test_what_stands_in_a_ledger_steers_no_terminal(cli: Cli, books: Path, command: list[str]) -> None:
+    """Markup is shown as it was written, control characters as visible escapes."""
+    with Ledger.open(books) as ledger:
+        more = step("hostile", START, cost_nanousd=9_000_000)
+        ledger.post(StepRow(**more, name="[bold]x[/bold]\x1b[31m\x07", model="m\x1b]0;title\x07"))
+    said = cli(*command, "--ledger", books)
+    assert said.code == 0
+    assert "\x1b" not in said.out
+    assert "\x07" not in said.out
+    assert r"[bold]x[/bold]\x1b[31m\x07" in said.out
+    assert r"m\x1b]0;title\x07" in said.out
 
 
 def test_top_is_live_in_a_terminal(books: Path) -> None:

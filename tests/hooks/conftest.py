@@ -14,6 +14,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import SecretStr
 
 from provider import POLICY, Invoice, Provider
+from scripted import scripted_policy
 from spendgraph.ledger import Ledger
 from spendgraph.meter import Meter
 from spendgraph.policy import parse_policy
@@ -47,6 +48,13 @@ def meter(tmp_path: Path) -> Iterator[Meter]:
     prices = POLICY.replace("unpriced: block", "unpriced: record").replace("  models:\n", GEMINI, 1)
     policy = parse_policy(prices + TOOLS)
     with Meter(tmp_path / "ledger.db", policy=policy) as metered:
+        yield metered
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[Meter]:
+    """A meter that prices the scripted models."""
+    with Meter(tmp_path / "ledger.db", policy=scripted_policy()) as metered:
         yield metered
 
 

@@ -7,36 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.types import Command, RetryPolicy, TimeoutPolicy, interrupt
 
-from scripted import STEP_NANOUSD, ScriptedModel, StreamingModel, scripted_policy
+from hooks.graphs import State, graph_of, rows
+from scripted import STEP_NANOUSD, ScriptedModel, StreamingModel
 from spendgraph import CostContext, Meter
 
 ACME = CostContext(feature="triage", team="support", tenant="acme")
-
-
-class State(TypedDict):
-    n: int
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Iterator[Meter]:
-    """A meter that prices the scripted models."""
-    with Meter(tmp_path / "ledger.db", policy=scripted_policy()) as meter:
-        yield meter
-
-
-def rows(meter: Meter) -> list[dict[str, Any]]:
-    """The booked steps."""
-    return list(meter.ledger.steps())
 
 
 def statuses(meter: Meter) -> list[str]:
@@ -44,15 +27,6 @@ def statuses(meter: Meter) -> list[str]:
     meter.flush()
     with sqlite3.connect(meter.ledger.place.name) as connection:
         return [row[0] for row in connection.execute("SELECT status FROM tasks ORDER BY rowid")]
-
-
-def graph_of(node: Any, checkpointer: Any = None, **options: Any) -> Any:
-    """A graph with one node called `work`."""
-    builder = StateGraph(State)
-    builder.add_node("work", node, **options)
-    builder.add_edge(START, "work")
-    builder.add_edge("work", END)
-    return builder.compile(checkpointer=checkpointer)
 
 
 def test_a_finished_graph_is_a_finished_task(scripted: Meter) -> None:
@@ -133,6 +107,7 @@ def test_a_resume_by_somebody_else_is_not_the_paused_task(scripted: Meter) -> No
     graph.invoke(Command(resume="yes"), scripted.config(CostContext(tenant="umbrella"), thread_id="1"))
     (row,) = rows(scripted)
     assert (row["tenant"], row["feature"]) == ("umbrella", "")
+    assert statuses(scripted) == ["paused", "finished"]
 
 
 def test_a_resume_after_a_static_breakpoint_goes_on_with_the_task(scripted: Meter) -> None:

@@ -13,15 +13,14 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
+from hooks.graphs import State, chain_of, graph_of, rows
 from scripted import STEP_NANOUSD, ScriptedModel, scripted_policy
 from spendgraph import ContextMissing, CostContext, LedgerError, Meter
 
@@ -29,39 +28,9 @@ A = CostContext(feature="triage", team="support", tenant="a")
 B = CostContext(feature="digest", team="growth", tenant="b")
 
 
-class State(TypedDict):
-    n: int
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Iterator[Meter]:
-    """A meter that prices the scripted models."""
-    with Meter(tmp_path / "ledger.db", policy=scripted_policy()) as meter:
-        yield meter
-
-
-def rows(meter: Meter) -> list[dict[str, Any]]:
-    """The booked steps."""
-    return list(meter.ledger.steps())
-
-
 def tenants(meter: Meter) -> list[str]:
     """Who paid, in order of booking."""
     return [row["tenant"] for row in rows(meter)]
-
-
-def chain_of(function: Any) -> Any:
-    """A chain of one function."""
-    return RunnableLambda(function)
-
-
-def graph_of(node: Any, checkpointer: Any = None) -> Any:
-    """A graph without a name, with one node."""
-    builder = StateGraph(State)
-    builder.add_node("work", node)
-    builder.add_edge(START, "work")
-    builder.add_edge("work", END)
-    return builder.compile(checkpointer=checkpointer)
 
 
 def test_a_block_shared_by_threads_that_overlap_leaves_no_tag_behind(scripted: Meter) -> None:

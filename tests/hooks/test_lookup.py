@@ -6,35 +6,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableLambda
-from langgraph.graph import END, START, StateGraph
+from langchain_core.tools import tool
 from langgraph.runtime import Runtime
 
-from scripted import ScriptedModel, scripted_policy
+from hooks.graphs import State, chain_of, graph_of, rows
+from scripted import STEP_NANOUSD, ScriptedCompletion, ScriptedModel, StreamingModel, scripted_policy
 from spendgraph import CostContext, Meter
+from spendgraph.errors import ContextError
+from spendgraph.hooks.dispatcher import Dispatcher
 
 ACME = CostContext(feature="triage", team="support", tenant="acme")
-
-
-class State(TypedDict):
-    n: int
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Iterator[Meter]:
-    """A meter that prices the scripted models."""
-    with Meter(tmp_path / "ledger.db", policy=scripted_policy()) as meter:
-        yield meter
-
-
-def rows(meter: Meter) -> list[dict[str, Any]]:
-    """The booked steps."""
-    return list(meter.ledger.steps())
 
 
 def decisions(path: Path) -> list[tuple[str, str, str]]:
@@ -43,20 +28,6 @@ def decisions(path: Path) -> list[tuple[str, str, str]]:
 
     with sqlite3.connect(path) as connection:
         return connection.execute("SELECT kind, outcome, reason FROM decisions ORDER BY rowid").fetchall()
-
-
-def chain_of(function: Any) -> Any:
-    """A chain of one function."""
-    return RunnableLambda(function)
-
-
-def graph_of(node: Any, **options: Any) -> Any:
-    """A graph with one node called `work`."""
-    builder = StateGraph(State, **options)
-    builder.add_node("work", node)
-    builder.add_edge(START, "work")
-    builder.add_edge("work", END)
-    return builder.compile()
 
 
 def test_a_task_outside_comes_before_the_roots_own_metadata(scripted: Meter, tmp_path: Path) -> None:
@@ -119,14 +90,14 @@ def test_untrusted_metadata_is_nobodys_word(tmp_path: Path) -> None:
     assert row["missing_tags"] == "feature,team,workload_class,tenant,environment"
 
 
-def test_a_nested_task_inherits_what_it_does_not_set_and_is_a_child(scripted: Meter) -> None:
-    """A task opened inside a node may change who pays; it is a child task with the outer task's other tags."""
+def test_a_nested_task_inherits_what_it_does_not_set_and_is_a_child(scripted: Meter, tmp_path: Path) -> None:
+    """A task opened inside a node may change who pays, and that is no forgery; it is a child task."""
     model = ScriptedModel()
 
     def work(state: State) -> State:
         model.invoke("before")
         with scripted.task(tenant="umbrella"):
-            model.invoke("inside")
+            model.invoke("inside", {"metadata": {"spend_template": "t2"}})
             chain_of(lambda _: model.invoke("deeper")).invoke(1)
         model.invoke("after")
         return state
@@ -144,6 +115,7 @@ def test_a_nested_task_inherits_what_it_does_not_set_and_is_a_child(scripted: Me
     tree = scripted.ledger.task(outer)
     assert tree is not None
     assert [child.label for child in tree.children if child.kind == "task"] == [inner]
+    assert decisions(tmp_path / "ledger.db") == []
 
 
 def test_a_background_workers_next_tenant_is_not_the_one_that_started_it(scripted: Meter) -> None:
@@ -168,7 +140,7 @@ def test_a_background_workers_next_tenant_is_not_the_one_that_started_it(scripte
 
 
 def test_work_left_running_after_its_graph_is_still_its_tenants(scripted: Meter) -> None:
-    """A call that outlives the root it was started in keeps that root's context."""
+    """A call that outlives the root it was started in keeps that root's context, whatever its metadata says."""
     import contextvars
 
     model = ScriptedModel()
@@ -179,7 +151,8 @@ def test_work_left_running_after_its_graph_is_still_its_tenants(scripted: Meter)
         return state
 
     graph_of(work).invoke({"n": 0}, scripted.config(ACME))
-    copied[0].run(model.invoke, "hi")
+    # Without these LangChain would hand the root's own tags down, and prove nothing.
+    copied[0].run(model.invoke, "hi", {"callbacks": [], "metadata": {"spend_tenant": "evil"}})
     assert [(r["tenant"], r["node"]) for r in rows(scripted)] == [("acme", "work")]
 
 
@@ -207,6 +180,47 @@ def test_metadata_that_is_not_valid_is_recorded_and_the_step_unattributed(
     (row,) = rows(scripted)
     assert row["missing_tags"] != ""
     assert "tennant" in decisions(tmp_path / "ledger.db")[0][2]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["a\x00b", "\u202eemca", "acme\u200b", "x" * 1_000_000, "\x1b[31mred", 7],
+    ids=["nul", "turned round", "invisible", "megabyte", "terminal", "number"],
+)
+def test_a_hostile_tag_is_refused_and_neither_kept_nor_repeated(
+    hostile: Any, scripted: Meter, tmp_path: Path
+) -> None:
+    """In metadata it leaves the call unattributed, with a short reason; in code it is an error."""
+    scripted.install()
+    ScriptedModel().invoke("hi", {"metadata": {"spend_tenant": hostile, "spend_feature": "triage"}})
+    (row,) = rows(scripted)
+    assert (row["tenant"], row["feature"]) == ("", "")
+    assert row["missing_tags"] != ""
+    ((_, outcome, reason),) = decisions(tmp_path / "ledger.db")
+    assert outcome == "ignored"
+    assert "tenant" in reason
+    assert len(reason) < 300
+    assert reason.isprintable()
+    with pytest.raises(ContextError, match="tenant"), scripted.task(tenant=hostile):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x'); DROP TABLE steps;--", "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "../../etc/passwd"],
+    ids=["sql", "html", "formula", "path"],
+)
+def test_a_tag_that_means_something_elsewhere_is_kept_as_text(
+    text: str, scripted: Meter, tmp_path: Path
+) -> None:
+    """It comes out of the books as it went in, and nothing else happens."""
+    before = sorted(tmp_path.iterdir())
+    ScriptedModel().invoke("hi", scripted.config(ACME.replace(tenant=text, extra={"note": text})))
+    (row,) = scripted.ledger.steps(tenant=text)
+    assert (row["tenant"], json.loads(row["extra"])) == (text, {"note": text})
+    assert scripted.ledger.spend(by=["tenant"])[0]["tenant"] == text
+    assert scripted.ledger.verify() == []
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_hashed_users_reach_neither_ledger_nor_metadata(tmp_path: Path) -> None:
@@ -237,6 +251,27 @@ def test_two_meters_on_one_run_book_it_once_each(scripted: Meter, tmp_path: Path
         ScriptedModel().invoke("hi", scripted.config(ACME))
         assert [r["tenant"] for r in rows(scripted)] == ["acme"]
         assert [r["tenant"] for r in rows(other)] == ["acme"]
+
+
+@pytest.mark.parametrize(
+    "model", [ScriptedModel(), StreamingModel(), ScriptedCompletion()], ids=lambda model: type(model).__name__
+)
+def test_an_event_delivered_twice_is_recorded_once(model: Any, scripted: Meter) -> None:
+    """Every start and every end of chain, tool and model is heard twice: one task, one row each."""
+    again = Dispatcher()
+    again.attach(scripted.listener)
+
+    @tool
+    def ask(question: str) -> str:
+        """Ask a model."""
+        return str(model.invoke(question))
+
+    chain = chain_of(lambda _: ask.invoke({"question": "q"}))
+    chain.invoke(1, {"callbacks": [scripted.handler, again], "metadata": ACME.metadata()})
+    booked = [(r["kind"], r["tenant"], r["cost_nanousd"]) for r in rows(scripted)]
+    assert booked == [("model", "acme", STEP_NANOUSD), ("tool", "acme", 0)]
+    assert len({r["task_id"] for r in rows(scripted)}) == 1
+    assert scripted.ledger.verify() == []
 
 
 def test_config_merges_without_changing_what_it_was_given(scripted: Meter) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -167,6 +168,19 @@ def test_a_refused_task_is_a_refused_task_with_a_decision(strict: Meter, tmp_pat
         ]
         assert connection.execute("SELECT status FROM tasks").fetchall() == [("refused",)]
         assert connection.execute("SELECT count(*) FROM steps").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("call", [_invoke, _ainvoke, _stream, _batch, _abatch])
+def test_a_call_by_itself_that_was_refused_is_a_refused_task_at_once(
+    call: Callable[..., Any], strict: Meter, tmp_path: Path
+) -> None:
+    """LangChain announces no end of it: the task is not left open, nor taken for a cancelled one."""
+    with pytest.raises(ContextMissing):
+        call(ScriptedModel(), strict.config(FEATURE_ONLY))
+    gc.collect()
+    strict.flush()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        assert {status for (status,) in connection.execute("SELECT status FROM tasks")} == {"refused"}
 
 
 def test_a_refusal_is_no_error_of_a_handler_in_the_log(

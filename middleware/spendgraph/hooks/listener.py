@@ -125,6 +125,9 @@ class Listener:
             run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
         except Exception as error:  # a pause that somebody catches is a refusal ignored, too
             note_refusal(run, getattr(error, "refusal", error))
+            if run.owns_task:  # a call by itself: LangChain announces no end of what was not let out
+                run.owns_task = False
+                self.recorder.end_task(run.place.task, task_status(error))
             raise
         if run.parent is not None:
             note_admission(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.policy import Policy
     from spendgraph.pricing import Price, PriceBook
+
+logger = logging.getLogger(__name__)
 
 TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
 """The kinds of steps that are priced by their tokens."""
@@ -57,6 +60,7 @@ class StepRows:
         self._rules = policy.owners
         self._prices = prices
         self._owners: dict[tuple[str, str, str], str] = {}
+        self._doubted: set[tuple[str, str]] = set()
 
     def counted(
         self, step: OpenStep, reported: Reported | None, ending: Ending
@@ -79,6 +83,8 @@ class StepRows:
         provider = step.provider or reported.provider
         model = reported.model or step.model
         price = self._prices.price(provider, model, step.started_us, reported.service_tier)
+        if usage.note:
+            self._doubt(provider, model, usage.note)
         notes = [part for part in (usage.note, ending.note) if part]
         if price is None and model != step.model:
             price = self._prices.price(provider, step.model, step.started_us, reported.service_tier)
@@ -225,6 +231,18 @@ class StepRows:
             status,
             "" if error is None else type(error).__name__,  # error_class
         )
+
+    def _doubt(self, provider: str, model: str, note: str) -> None:
+        """Tell of counts that fit no reading, once a model: every row of them is marked."""
+        if (provider, model) not in self._doubted and len(self._doubted) < _MOST_KEPT:
+            self._doubted.add((provider, model))
+            logger.warning(
+                "spendgraph: usage of %s %s is doubtful (%s) and charged at the dearest reading: see usage_note of"
+                " its steps",
+                provider,
+                model,
+                note,
+            )
 
     def _owner(self, kind: str, name: str, place: Place) -> str:
         key = (kind, name, place.node)
