@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import weakref
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerError
@@ -19,14 +18,13 @@ from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
 from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
+from spendgraph.hooks.wire_reading import with_wire
 from spendgraph.pricing import (
     CompletionBatches,
     Reported,
     Usage,
-    estimate_tokens,
     read_langchain,
     read_langchain_error,
-    read_provider,
 )
 
 if TYPE_CHECKING:
@@ -231,7 +229,7 @@ class Listener:
             else:
                 reported = read_langchain(response, provider=provider)
             if provider == "anthropic" and not reported.cache_hit:
-                reported = _with_wire(run_id, reported)
+                reported = with_wire(run_id, reported)
         except Exception:
             logger.exception("spendgraph: an answer could not be read and is estimated")
             reported, note = Reported(provider=provider), _UNREADABLE
@@ -252,7 +250,7 @@ class Listener:
         provider = run.step.provider
         reported = read_langchain_error(error, response, provider=provider)
         if provider == "anthropic":
-            reported = _with_wire(run_id, reported)
+            reported = with_wire(run_id, reported)
         if reported.usage is None and status == "error" and outcome_of(error) == "free":
             reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
         end = task_status(error) if run.owns_task else None
@@ -267,12 +265,13 @@ class Listener:
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         name: str | None,
+        inputs: object = None,
     ) -> None:
         """A tool is about to be called. Refusals leave from here."""
         run = self._begin(run_id, parent_run_id, metadata)
         if run is not None:
             tool = name or str((serialized or {}).get("name") or "tool")
-            self._open(run_id, run, "tool", self.tools.qualified(tool, metadata))
+            self._open(run_id, run, "tool", self.tools.qualified(tool, metadata), inputs=inputs)
 
     def retriever_start(
         self,
@@ -281,11 +280,12 @@ class Listener:
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         name: str | None,
+        inputs: object = None,
     ) -> None:
         """A retriever is about to be called. Refusals leave from here."""
         run = self._begin(run_id, parent_run_id, metadata)
         if run is not None:
-            self._open(run_id, run, "retriever", name or _class_name(serialized))
+            self._open(run_id, run, "retriever", name or _class_name(serialized), inputs=inputs)
 
     def priced_end(self, run_id: UUID, result: object) -> None:
         """A tool or retriever returned: its price may depend on the result."""
@@ -372,25 +372,6 @@ class Listener:
             if step.run is not None and step.run.is_inside(run)
         ]
         self.recorder.settle(steps)
-
-
-def _with_wire(run_id: UUID, reported: Reported) -> Reported:
-    """What the wire said, where LangChain's message lost it.
-
-    Of a stream that was cut before its final counts, the wire knows the exact input; the output is estimated
-    from the text.
-    """
-    raw = wire.collect(number_of(run_id))
-    if raw is None:
-        return reported
-    read = read_provider(raw, provider="anthropic")
-    usage = read.usage
-    if usage is None:
-        return reported
-    if raw.get("stop_reason") is None:
-        seen = max(usage.output_tokens, estimate_tokens(reported.output_text))
-        return replace(read, usage=replace(usage, output_tokens=seen), estimated=True)
-    return read
 
 
 def _class_name(serialized: dict[str, Any] | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spendgraph.budgets.loops import RecentCalls
     from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
     from spendgraph.hooks.refusals import Refusal
@@ -32,6 +33,7 @@ class Task:
         "open_steps",
         "parent_task_id",
         "paused",
+        "recent",
         "replays_left",
         "started_us",
         "task_id",
@@ -60,6 +62,8 @@ class Task:
         self.paused = False
         self.caps: tuple[Counter, ...] = ()
         """Ad-hoc limits on what runs inside, beside the policy's budgets."""
+        self.recent: RecentCalls | None = None
+        """Its latest calls, where a breaker looks for loops."""
         self.attempts: dict[str, int] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.replays_left = replays_left

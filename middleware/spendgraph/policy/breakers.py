@@ -10,6 +10,9 @@ from spendgraph.policy.periods import Duration
 from spendgraph.policy.scalars import Count, Scopes, Tag, Text, Texts, Usd
 from spendgraph.policy.section import Section
 
+COUNTERS = "breaker:"
+"""What the names of breakers' counters in the ledger begin with; no budget may be called so."""
+
 _CONDITIONS = ("usd_per_minute", "limit_usd", "times_median", "identical_calls")
 
 
@@ -52,6 +55,11 @@ class Breaker(Section):
     to: Texts = ()
     """Who is told beside the owner: names under `notify`."""
 
+    @property
+    def scope_names(self) -> tuple[str, ...]:
+        """What its scopes are made of: `("tenant",)` for `tenant=acme`, `("task",)` where one task is stopped."""
+        return ("task",) if self.times_median is not None or self.identical_calls is not None else self.per
+
     @model_validator(mode="after")
     def _has_one_condition(self) -> Self:
         found = [name for name in _CONDITIONS if getattr(self, name) is not None]
@@ -59,6 +67,10 @@ class Breaker(Section):
             raise ValueError(f"expected one condition for a breaker, found {' and '.join(found)}")
         if "call" in self.per:
             raise ValueError("expected tags, `task` or `thread` in `per` of a breaker, found `call`")
+        if self.times_median is not None and {"task", "thread"} & set(self.per):
+            raise ValueError(
+                "expected tags in `per` of times_median: whose finished tasks a task is compared with"
+            )
         if self.identical_calls is not None and self.per not in {(), ("task",)}:
             raise ValueError("expected `per: task` for identical_calls: a loop is one task's")
         return self

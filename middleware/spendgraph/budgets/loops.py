@@ -1,0 +1,106 @@
+"""Calls of one task that repeat: an agent that asks the same again and again is stuck.
+
+A call is known by a truncated keyed hash, so that no text is kept. The latest calls are in memory, on the task: a
+task that goes on in another process is counted anew there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import orjson
+
+LATEST: Final = 64
+"""So many calls of a task are looked at."""
+
+_DIGEST: Final = 8
+_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+_MESSAGES: Final = ("messages", "contents", "input", "message", "prompt")
+"""Where the requests of the providers' SDKs have what is asked."""
+
+
+class RecentCalls:
+    """The latest calls of one task: hash and start of each.
+
+    Attributes:
+        calls: The oldest first.
+        is_stopped: A loop has tripped a breaker: what is free is refused too, as long as it is open.
+    """
+
+    __slots__ = ("calls", "is_stopped")
+
+    def __init__(self) -> None:
+        self.calls: deque[tuple[bytes, int]] = deque(maxlen=LATEST)
+        self.is_stopped = False
+
+
+class LoopDetector:
+    """Counts identical calls.
+
+    Args:
+        key: The ledger's secret: whoever does not know it cannot test guesses.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key[: hashlib.blake2b.MAX_KEY_SIZE]
+        self._counting = threading.Lock()
+
+    def note(self, recent: RecentCalls, kind: str, name: str, inputs: object, at_us: int) -> tuple[int, ...]:
+        """Count a call that is about to start; when the calls identical to it started, itself the last.
+
+        Args:
+            recent: The task's calls.
+            kind: The step's kind.
+            name: The tool, or the model.
+            inputs: The arguments, or the messages.
+            at_us: When it starts.
+        """
+        asked = _asked(kind, inputs)
+        text = None if asked is None else _canonical((kind, name, asked))
+        if text is None:
+            return ()
+        mark = hashlib.blake2b(text, digest_size=_DIGEST, key=self._key).digest()
+        with self._counting:
+            recent.calls.append((mark, at_us))
+            return tuple(at for other, at in recent.calls if other == mark)
+
+
+def _asked(kind: str, inputs: object) -> object:
+    """What a call asks for: the arguments of a tool, the last message of a model; `None` where nobody says."""
+    if kind != "model" or inputs is None:
+        return inputs
+    if isinstance(inputs, Mapping):  # a raw request
+        given = cast("Mapping[str, object]", inputs)
+        inputs = next((given[name] for name in _MESSAGES if given.get(name)), None)
+        return _last(inputs)
+    if isinstance(inputs, list) and inputs and isinstance(inputs[0], list):
+        return [_last(messages) for messages in cast("list[object]", inputs)]
+    return cast("object", inputs)  # the prompts of a completion model, or text
+
+
+def _last(messages: object) -> object:
+    if not isinstance(messages, list | tuple) or not messages:
+        return cast("object", messages)
+    last = cast("Any", messages)[-1]
+    content: Any = getattr(last, "content", None)
+    if content is None:
+        return last
+    # Of LangChain's messages without their ids, which are new each time.
+    calls: list[Any] = getattr(last, "tool_calls", None) or []
+    return getattr(last, "type", ""), content, [(call.get("name"), call.get("args")) for call in calls]
+
+
+def _canonical(value: object) -> bytes | None:
+    """JSON with sorted keys; `None` for what cannot be written down, which cannot be compared."""
+    try:
+        return orjson.dumps(value, default=str, option=_OPTIONS)
+    except TypeError:  # numbers beyond 64 bits, broken surrogates, and whatever a `__str__` raises
+        try:
+            return json.dumps(value, sort_keys=True, default=str).encode("ascii")
+        except Exception:  # noqa: BLE001 - an argument's own `__str__` failed, or it contains itself
+            return None
