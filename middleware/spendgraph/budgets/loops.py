@@ -23,6 +23,8 @@ _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _MESSAGES: Final = ("messages", "contents", "input", "message", "prompt")
 """Where the requests of the providers' SDKs have what is asked."""
 
+_IDS: Final = frozenset({"id", "tool_call_id", "tool_use_id", "call_id"})
+
 
 class RecentCalls:
     """The latest calls of one task: hash and start of each.
@@ -80,19 +82,29 @@ def _asked(kind: str, inputs: object) -> object:
         return _last(inputs)
     if isinstance(inputs, list) and inputs and isinstance(inputs[0], list):
         return [_last(messages) for messages in cast("list[object]", inputs)]
-    return cast("object", inputs)  # the prompts of a completion model, or text
+    prompts: object = inputs  # of a completion model, or text
+    return prompts
 
 
 def _last(messages: object) -> object:
     if not isinstance(messages, list | tuple) or not messages:
-        return cast("object", messages)
+        alone: object = messages
+        return alone
     last = cast("Any", messages)[-1]
     content: Any = getattr(last, "content", None)
     if content is None:
-        return last
-    # Of LangChain's messages without their ids, which are new each time.
-    calls: list[Any] = getattr(last, "tool_calls", None) or []
-    return getattr(last, "type", ""), content, [(call.get("name"), call.get("args")) for call in calls]
+        return _without_ids(last)
+    return getattr(last, "type", ""), _without_ids(content), _without_ids(getattr(last, "tool_calls", None))
+
+
+def _without_ids(value: object) -> object:
+    """A message, or a part of one, without the ids that are new each time."""
+    if isinstance(value, dict):
+        parts = cast("dict[object, object]", value)
+        return {key: _without_ids(part) for key, part in parts.items() if key not in _IDS}
+    if isinstance(value, list):
+        return [_without_ids(part) for part in cast("list[object]", value)]
+    return value
 
 
 def _canonical(value: object) -> bytes | None:
