@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
+from langchain_core.tools import tool
 
 from breakers.kit import ACME, GLOBEX, MINUTE, WAYS, Clock, call, decisions, meter, state
 from scripted import ScriptedModel
@@ -212,6 +214,29 @@ def test_a_call_that_would_trip_it_again_opens_it_again(tmp_path: Path, way: str
         with pytest.raises(BreakerOpen, match="is open"):
             call(metered, way=way)
         assert metered.ledger.breakers()[0]["trips"] == 2
+
+
+@EVERY_WAY
+def test_what_the_call_that_tries_does_itself_goes_out(tmp_path: Path, way: str) -> None:
+    """A priced tool that asks a model is one try."""
+
+    @tool
+    def search() -> str:
+        """Ask a model."""
+        return str(model.invoke("hi").content)
+
+    clock, model = Clock(), ScriptedModel()
+    with meter(tmp_path, VELOCITY, clock, "tools: {search: {usd_per_call: '0.001'}}") as metered:
+        metered.ledger.switchboard.trip("velocity", "tenant=acme", by="a", why="b", open_for_us=MINUTE)
+        clock.pass_(MINUTE)
+        tool_way: Any = search
+        if way == "invoke":
+            tool_way.invoke({}, metered.config(ACME))
+        else:
+            asyncio.run(tool_way.ainvoke({}, metered.config(ACME)))
+        assert (model.requests, state(metered)) == (1, "closed")
+        assert metered.ledger.verify() == []
+    assert [outcome for _, outcome in decisions(tmp_path)] == ["tripped", "probe", "closed"]
 
 
 @EVERY_WAY

@@ -44,6 +44,8 @@ def test_what_a_scope_is_made_of(body: str, names: tuple[str, ...]) -> None:
         ("per: tenant, identical_calls: 5", "expected `per: task` for identical_calls"),
         ("per: task, times_median: 5", "expected tags in `per` of times_median"),
         ("per: [tenant, thread], times_median: 5", "expected tags in `per` of times_median"),
+        ("identical_calls: 65", "expected identical_calls from 2 to 64, found 65"),
+        ("identical_calls: 1", "expected identical_calls from 2 to 64, found 1"),
         ("open_for: soon", "expected a time up to 400 days"),
         ("to: [lead]", "expected names under `notify` in `to`, found 'lead'"),
     ],

@@ -15,8 +15,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-LATEST: Final = 64
-"""So many calls of a task are looked at."""
+from spendgraph.policy.breakers import LATEST
 
 _DIGEST: Final = 8
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
@@ -74,23 +73,27 @@ class LoopDetector:
 
 def _asked(kind: str, inputs: object) -> object:
     """What a call asks for: the arguments of a tool, the last message of a model; `None` where nobody says."""
-    if kind != "model" or inputs is None:
+    if kind != "model":
         return inputs
     if isinstance(inputs, Mapping):  # a raw request
         given = cast("Mapping[str, object]", inputs)
-        inputs = next((given[name] for name in _MESSAGES if given.get(name)), None)
-        return _last(inputs)
-    if isinstance(inputs, list) and inputs and isinstance(inputs[0], list):
-        return [_last(messages) for messages in cast("list[object]", inputs)]
-    prompts: object = inputs  # of a completion model, or text
-    return prompts
+        return _last(next((given[name] for name in _MESSAGES if given.get(name)), None))
+    batch = _items(inputs)
+    if batch and _items(batch[0]):
+        return [_last(messages) for messages in batch]
+    return inputs  # the prompts of a completion model, or text
+
+
+def _items(value: object) -> list[object]:
+    """The items of a list or tuple; of anything else none."""
+    return [*cast("list[object]", value)] if isinstance(value, list | tuple) else []
 
 
 def _last(messages: object) -> object:
-    if not isinstance(messages, list | tuple) or not messages:
-        alone: object = messages
-        return alone
-    last = cast("Any", messages)[-1]
+    items = _items(messages)
+    if not items:
+        return messages
+    last: Any = items[-1]
     content: Any = getattr(last, "content", None)
     if content is None:
         return _without_ids(last)

@@ -10,8 +10,6 @@ import time
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from spendgraph.errors import LedgerError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -106,12 +104,10 @@ class TaskMedians:
                     return
             try:
                 self._compute(filters)
-            except LedgerError as error:  # the call's own reservation says so, if it is not over by then
+            except Exception as error:  # noqa: BLE001 - nobody waits here; until the next try the last median counts
                 logger.warning("spendgraph: the median cost of tasks is not known: %s", error)
                 known = self._known.get(filters)
-                self._known[filters] = _Known(
-                    None if known is None else known.median, self._clock() + _RETRY_S
-                )
-            finally:
-                with self._changing:
-                    self._waiting.pop(filters, None)
+                median = None if known is None else known.median
+                self._known[filters] = _Known(median, self._clock() + _RETRY_S)
+            with self._changing:
+                self._waiting.pop(filters, None)

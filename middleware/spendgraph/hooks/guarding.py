@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from spendgraph.budgets.breakers import BreakerAuthority
@@ -31,6 +32,7 @@ class Guarding:
     def __init__(self, ledger: Ledger, policy: Policy, decide: Callable[..., None]) -> None:
         self._authority = BreakerAuthority(ledger, policy)
         self._decide = decide
+        self._beginning = threading.Lock()
         looks_for_loops = any(breaker.identical_calls is not None for breaker in policy.breakers)
         self._loops = LoopDetector(ledger.secret) if looks_for_loops else None
 
@@ -44,9 +46,9 @@ class Guarding:
         """Count a step among its task's latest calls, where a breaker looks for loops; when identical ones started."""
         if self._loops is None or not any(watch.guard.most for watch in watches):
             return ()
-        recent = step.place.task.recent
-        if recent is None:
-            recent = step.place.task.recent = RecentCalls()
+        task = step.place.task
+        with self._beginning:
+            recent = task.recent = task.recent or RecentCalls()
         name = step.model if step.kind == "model" else step.name
         return self._loops.note(recent, step.kind, name, step.inputs, step.started_us)
 

@@ -113,7 +113,7 @@ class Reservations:
                 place.task.caps,
                 is_spent,
             ),
-            is_counted=any(watch.period for watch in watches),
+            is_counted=bool(watches) and any(watch.period for watch in watches),
         )
         if need is None:
             if not watches:

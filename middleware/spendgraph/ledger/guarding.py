@@ -45,6 +45,8 @@ def reserve(
             continue
         if row.state == "open" and now_us < row.open_until_us:
             return Blocked(guard, "open", *row[3:7])
+        if row.state == "half_open" and row.probe_step_id == ask.step.parent_step_id:
+            continue  # part of the call that tries: a model that a tool calls
         if row.state == "half_open" and _is_held(execute, row.probe_step_id):
             return Blocked(guard, "half_open", *row[3:7])
         if guard.may_probe:

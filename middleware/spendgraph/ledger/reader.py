@@ -6,6 +6,7 @@ question holds back the WAL's checkpoint.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
-from spendgraph.ledger.connection import open_reader
+from spendgraph.ledger.connection import diagnose, open_reader
 from spendgraph.ledger.history import Median, median_task_cost
 from spendgraph.ledger.place import Place, find_place
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Self
@@ -204,9 +204,15 @@ class LedgerReader:
 
         Args:
             tags: Tags of the tasks, extra ones as `x_<key>`, and their values, of which one must match.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read.
         """
-        with self._reading() as connection:
-            return median_task_cost(connection, tags)
+        try:
+            with self._reading() as connection:
+                return median_task_cost(connection, tags)
+        except sqlite3.Error as error:
+            raise diagnose(error, self.place) from error
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Check the books: every hash, reference and sum is derived again; an empty list means sound."""

@@ -13,6 +13,9 @@ from spendgraph.policy.section import Section
 COUNTERS = "breaker:"
 """What the names of breakers' counters in the ledger begin with; no budget may be called so."""
 
+LATEST = 64
+"""So many calls of a task are looked at for identical ones."""
+
 _CONDITIONS = ("usd_per_minute", "limit_usd", "times_median", "identical_calls")
 
 
@@ -47,7 +50,7 @@ class Breaker(Section):
     """With `times_median`: how many finished tasks there must be to compare with."""
 
     identical_calls: Count | None = None
-    """Trips when a task makes so many calls of one tool with the same arguments, or of a model with the same last message, among its last 64."""
+    """Trips when a task makes so many calls of one tool with the same arguments, or of a model with the same last message, among its last 64; from 2 to 64."""
 
     open_for: Duration = "15m"
     """How long it stays open before one call is let through to try."""
@@ -73,4 +76,6 @@ class Breaker(Section):
             )
         if self.identical_calls is not None and self.per not in {(), ("task",)}:
             raise ValueError("expected `per: task` for identical_calls: a loop is one task's")
+        if self.identical_calls is not None and not 2 <= self.identical_calls <= LATEST:
+            raise ValueError(f"expected identical_calls from 2 to {LATEST}, found {self.identical_calls}")
         return self
