@@ -24,7 +24,7 @@ from openai import OpenAI
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from breakers.kit import ACME, MINUTE, Clock, decisions, meter, policy
+from breakers.kit import ACME, CALL_NANOUSD, MINUTE, Clock, decisions, meter, policy, state
 from budgets.test_raw_calls import Server
 from scripted import USAGE, ScriptedModel
 from spendgraph import BreakerOpen, Meter
@@ -176,6 +176,29 @@ def test_a_stuck_task_that_tries_the_same_again_stays_stopped_until_a_person_let
             ScriptedModel().invoke("same")
 
 
+def test_a_free_call_is_not_the_one_that_tries(tmp_path: Path) -> None:
+    """It would hold nothing: it goes out once the time is over, and the next that costs something tries."""
+    clock = Clock()
+    with meter(tmp_path, LOOP, clock) as metered:
+
+        @metered.tool(owner="search")
+        def lookup(word: str) -> str:
+            return word
+
+        with metered.task(ACME):
+            for _ in range(4):
+                lookup("same")
+            with pytest.raises(BreakerOpen):
+                lookup("same")
+            with pytest.raises(BreakerOpen, match="is open"):
+                lookup("another")
+            clock.pass_(15 * MINUTE)
+            lookup("another")
+            assert state(metered) == "open"
+            ScriptedModel().invoke("hi")
+            assert state(metered) == "closed"
+
+
 def test_functions_that_are_tools_and_raw_calls_count(tmp_path: Path) -> None:
     """What LangChain does not announce can be stuck, too; ids of messages differ."""
     server = Server()
@@ -291,7 +314,7 @@ def test_a_breaker_of_loops_alone_writes_nothing_for_a_call(tmp_path: Path) -> N
     with Meter(tmp_path / "ledger.db", policy=policy(LOOP)) as metered:
         ScriptedModel(before_answer=lambda: None).invoke("hi", metered.config(ACME))
         (step,) = metered.ledger.steps()
-        assert (step["reserved_nanousd"], step["estimate_nanousd"]) == (None, None)
+        assert (step["reserved_nanousd"], step["estimate_nanousd"]) == (None, CALL_NANOUSD)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
         for table in ("windows", "holds", "step_windows", "breakers", "decisions"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

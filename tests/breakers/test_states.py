@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 
-from breakers.kit import ACME, GLOBEX, MINUTE, WAYS, Clock, call, decisions, meter, state
+from breakers.kit import ACME, CALL_NANOUSD, GLOBEX, MINUTE, WAYS, Clock, call, decisions, meter, state
 from scripted import ScriptedModel
 from spendgraph import BreakerOpen, LedgerError, Meter
 from spendgraph.ledger import Ledger
@@ -159,10 +159,12 @@ def test_a_call_that_tries_and_fails_lets_the_next_one_try(tmp_path: Path, way: 
         assert state(metered) == "closed"
 
 
-def test_a_call_that_tries_and_is_cancelled_lets_the_next_one_try(tmp_path: Path) -> None:
-    """Its end is not heard, and it is booked at its full amount."""
+@pytest.mark.parametrize("breaker", [VELOCITY, BY_HAND.replace("workspace", "velocity")])
+def test_a_call_that_tries_and_is_cancelled_lets_the_next_one_try(tmp_path: Path, breaker: str) -> None:
+    """Its end is not heard, and it is booked at its full amount, whether the breaker counts money or not."""
     clock = Clock()
-    with tripped(tmp_path, clock) as metered:
+    with meter(tmp_path, breaker, clock) as metered:
+        metered.ledger.switchboard.trip("velocity", "tenant=acme", by="a", why="b", open_for_us=MINUTE)
         clock.pass_(15 * MINUTE)
 
         async def cancelled() -> None:
@@ -170,6 +172,8 @@ def test_a_call_that_tries_and_is_cancelled_lets_the_next_one_try(tmp_path: Path
                 await asyncio.wait_for(ScriptedModel(seconds=30).ainvoke("hi", metered.config(ACME)), 0.2)
 
         asyncio.run(cancelled())
+        (step,) = metered.ledger.steps()
+        assert (step["cost_nanousd"], step["cost_basis"]) == (CALL_NANOUSD, "upper_bound")
         assert state(metered) == "half_open"
         assert call(metered).requests == 1
         assert metered.ledger.verify() == []

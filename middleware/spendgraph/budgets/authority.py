@@ -126,10 +126,10 @@ class BudgetAuthority:
         self._windows: dict[str, Window] = {}
         ledger.register([_row(budget) for budget in self.budgets])
 
-    def need(self, call: Call, *, is_counted: bool = False) -> Need | Unbounded | TooDear | None:
-        """How much room a call needs, and where; `None` where no budget is about it, nor a breaker counts it."""
+    def need(self, call: Call, *, is_guarded: bool = False) -> Need | Unbounded | TooDear | None:
+        """How much room a call needs, and where; `None` where no budget is about it, and no breaker guards it (`is_guarded`)."""
         counters = (*self._counters_of(call), *call.caps)
-        if not counters and not is_counted:
+        if not counters and not is_guarded:
             return None
         strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
         if call.model and call.fixed_nanousd is None:

@@ -113,12 +113,10 @@ class Reservations:
                 place.task.caps,
                 is_spent,
             ),
-            is_counted=bool(watches) and any(watch.period for watch in watches),
+            is_guarded=bool(watches),
         )
         if need is None:
-            if not watches:
-                return
-            need = _NOTHING
+            return
         if isinstance(need, Unbounded):
             self._refuse_unbounded(step, need)
         elif isinstance(need, TooDear):
@@ -147,7 +145,8 @@ class Reservations:
     def _take(self, step: OpenStep, need: Need, guarded: Guarded) -> None:
         wants = (*need.wants, *guarded.wants)
         if need is not _NOTHING:
-            step.estimate_nanousd, step.reserved_nanousd = need.estimate_nanousd, need.nanousd
+            step.estimate_nanousd = need.estimate_nanousd
+            step.reserved_nanousd = need.nanousd if wants or not guarded.guards else None
         if not wants and not guarded.guards:
             return
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued

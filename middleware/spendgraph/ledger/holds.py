@@ -270,7 +270,7 @@ def book(execute: Execute, record: HeldStep) -> None:
                 execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True))
             )
     _settle(execute, row, record.windows, held)
-    if record.probes and held[2]:
+    if record.probes:
         breakers.end_probe(execute, row, record.probes)
     if row.cost_nanousd > record.held_nanousd:
         for window_id in record.windows:
