@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.handler import SpendCallbackHandler
     from spendgraph.hooks.refusals import (
         ApprovalRequired,
+        BreakerOpen,
         BudgetExceeded,
         ContextMissing,
         Refusal,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ApprovalError",
     "ApprovalRequired",
+    "BreakerOpen",
     "BudgetExceeded",
     "ContextError",
     "ContextMissing",
@@ -68,6 +70,7 @@ __all__ = [
 _HOMES = {
     "ApprovalError": "spendgraph.errors",
     "ApprovalRequired": "spendgraph.hooks.refusals",
+    "BreakerOpen": "spendgraph.hooks.refusals",
     "BudgetExceeded": "spendgraph.hooks.refusals",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from ledger.rows import ACME, START_US, change, rows, step, task
 from ledger.test_processes import run, start
 from spendgraph.clock import utc_us
-from spendgraph.ledger import Ask, BudgetRow, HeldStep, Hold, HoldRelease, Ledger, Shortfall, StepRow, Want
+from spendgraph.ledger import (
+    Ask,
+    Blocked,
+    BudgetRow,
+    HeldStep,
+    Hold,
+    HoldRelease,
+    Ledger,
+    Shortfall,
+    StepRow,
+    Want,
+)
 from spendgraph.ledger.holds import LEASE_US, UNHEARD
 
 if TYPE_CHECKING:
@@ -36,7 +47,7 @@ def ask(step_id: str, nanousd: int = CENT, *wants: Want, tokens: int = 10) -> As
     return Ask(wants or (want(),), nanousd, tokens, row, (ACME,))
 
 
-def held(hold: Hold | Shortfall, row: StepRow) -> HeldStep:
+def held(hold: Hold | Shortfall | Blocked, row: StepRow) -> HeldStep:
     """The step that takes the place of its hold."""
     assert isinstance(hold, Hold)
     return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens)

@@ -88,12 +88,13 @@ def test_an_empty_policy_file_is_the_default_policy(text: str) -> None:
     assert parse_policy(text) == Policy()
 
 
-def test_the_starter_policy_is_a_policy_that_refuses_nothing() -> None:
-    """What `init` writes records before it blocks."""
+def test_the_starter_policy_refuses_nothing_but_a_runaway() -> None:
+    """What `init` writes records before it blocks; its only breaker is of velocity."""
     policy = parse_policy(STARTER_POLICY)
     assert policy.attribution.required == ("feature", "team", "tenant", "workload_class", "environment")
     assert policy.attribution.on_missing == "record"
     assert policy.prices.unpriced == "record"
+    assert (policy.budgets, [breaker.name for breaker in policy.breakers]) == ((), ["velocity"])
 
 
 def test_every_example_in_the_starter_policy_counts_once_uncommented() -> None:

@@ -33,6 +33,10 @@ _UNKNOWN_COST = 1
 """Nano-USD asked for a call whose cost nobody knows: a budget that is spent refuses it, zero would not."""
 
 
+_QUANTILE = 0.95
+"""What is set aside of what such calls have cost, where no budget says."""
+
+
 class Call(NamedTuple):
     """A call that wants to go out.
 
@@ -122,10 +126,10 @@ class BudgetAuthority:
         self._windows: dict[str, Window] = {}
         ledger.register([_row(budget) for budget in self.budgets])
 
-    def need(self, call: Call) -> Need | Unbounded | TooDear | None:
-        """How much room a call needs, and where; `None` where no budget is about it."""
+    def need(self, call: Call, *, is_guarded: bool = False) -> Need | Unbounded | TooDear | None:
+        """How much room a call needs, and where; `None` where no budget is about it, and no breaker guards it (`is_guarded`)."""
         counters = (*self._counters_of(call), *call.caps)
-        if not counters:
+        if not counters and not is_guarded:
             return None
         strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
         if call.model and call.fixed_nanousd is None:
@@ -218,7 +222,7 @@ class BudgetAuthority:
 
 def _quantile(counters: tuple[Counter, ...]) -> float:
     """The most careful of the budgets' quantiles."""
-    return float(max(counter.budget.quantile for counter in counters))
+    return float(max((counter.budget.quantile for counter in counters), default=_QUANTILE))
 
 
 def _row(budget: Budget) -> BudgetRow:

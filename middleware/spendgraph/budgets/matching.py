@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,16 +27,31 @@ def counters_of(
     A tag that is not set counts under the empty value: what nobody is named for does not escape its cap.
     """
     ids = {"task": task_id, "thread": thread_id}
-    found: list[Counter] = []
-    for budget in budgets:
-        if all(_value(context, tag) in allowed for tag, allowed in budget.match.items()):
-            parts = [
-                f"{each}={(ids[each] if each in ids else _value(context, each)).translate(_ESCAPES)}"
-                for each in budget.per
-                if each != "call"
-            ]
-            found.append(Counter(budget, ",".join(parts)))
-    return tuple(found)
+    return tuple(
+        Counter(budget, scope_of(budget.per, context, ids))
+        for budget in budgets
+        if matches(budget.match, context)
+    )
+
+
+def matches(match: Mapping[str, Sequence[str]], context: CostContext) -> bool:
+    """Whether a context has one of the values wanted of every tag."""
+    return all(_value(context, tag) in allowed for tag, allowed in match.items())
+
+
+def scope_of(per: Iterable[str], context: CostContext, ids: Mapping[str, str]) -> str:
+    """Whose counter it is; `ids` are those of the `task` and the `thread`."""
+    parts = [
+        f"{each}={(ids[each] if each in ids else _value(context, each)).translate(_ESCAPES)}"
+        for each in per
+        if each != "call"
+    ]
+    return ",".join(parts)
+
+
+def values_of(per: Iterable[str], context: CostContext) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The tags of `per` with their values, as a filter."""
+    return tuple((tag, (_value(context, tag),)) for tag in per)
 
 
 def _value(context: CostContext, tag: str) -> str:

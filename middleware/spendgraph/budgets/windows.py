@@ -33,13 +33,17 @@ _FOR_EVER: Final = Window(0, None)
 
 
 def window_at(budget: Budget, at_us: int) -> Window:
-    """The window of a budget at a time.
+    """The window of a budget at a time; see `span_at`."""
+    return span_at(budget.period or "total", budget.timezone, at_us)
+
+
+def span_at(period: str, timezone: str, at_us: int) -> Window:
+    """The window of a period at a time.
 
     Hours are UTC's. Longer calendar periods begin at midnight in the budget's zone, weeks on Monday, so that a day
     may have 23 or 25 hours.
     Of a rolling period the oldest window counts whole: what is counted is never less than the period's.
     """
-    period = budget.period or "total"
     if period == "total":
         return _FOR_EVER
     if length_us := rolling_us(period):
@@ -49,7 +53,7 @@ def window_at(budget: Budget, at_us: int) -> Window:
     if period == "hour":
         start_us = at_us - at_us % _HOUR_US
         return Window(start_us, start_us + _HOUR_US)
-    zone = ZoneInfo(budget.timezone)
+    zone = ZoneInfo(timezone)
     first, last = _days(period, from_us(at_us).astimezone(zone).date())
     return Window(_midnight_us(first, zone), _midnight_us(last, zone))
 

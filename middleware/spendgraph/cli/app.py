@@ -18,7 +18,18 @@ import typer
 from spendgraph.errors import SpendgraphError
 
 COMMAND_GROUP = "spendgraph.commands"
-OWN_COMMANDS = ("init", "run", "top", "task", "budgets", "approvals", "resume", "verify", "doctor")
+OWN_COMMANDS = (
+    "init",
+    "run",
+    "top",
+    "task",
+    "budgets",
+    "breakers",
+    "approvals",
+    "resume",
+    "verify",
+    "doctor",
+)
 
 PROBLEM = 1
 USAGE = 2

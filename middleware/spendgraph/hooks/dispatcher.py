@@ -175,7 +175,9 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A tool is about to be called."""
-        self._announce("tool_start", run_id, parent_run_id, metadata, serialized, kwargs.get("name"))
+        inputs = kwargs.get("inputs")
+        details = (metadata, serialized, kwargs.get("name"), input_str if inputs is None else inputs)
+        self._announce("tool_start", run_id, parent_run_id, *details)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool returned."""
@@ -196,7 +198,9 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A retriever is about to be called."""
-        self._announce("retriever_start", run_id, parent_run_id, metadata, serialized, kwargs.get("name"))
+        self._announce(
+            "retriever_start", run_id, parent_run_id, metadata, serialized, kwargs.get("name"), query
+        )
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A retriever returned."""

@@ -270,12 +270,13 @@ class Listener:
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         name: str | None,
+        inputs: object = None,
     ) -> None:
         """A tool is about to be called. Refusals leave from here."""
         run = self._begin(run_id, parent_run_id, metadata)
         if run is not None:
             tool = name or str((serialized or {}).get("name") or "tool")
-            self._open(run_id, run, "tool", self.tools.qualified(tool, metadata))
+            self._open(run_id, run, "tool", self.tools.qualified(tool, metadata), inputs=inputs)
 
     def retriever_start(
         self,
@@ -284,11 +285,12 @@ class Listener:
         metadata: dict[str, Any] | None,
         serialized: dict[str, Any] | None,
         name: str | None,
+        inputs: object = None,
     ) -> None:
         """A retriever is about to be called. Refusals leave from here."""
         run = self._begin(run_id, parent_run_id, metadata)
         if run is not None:
-            self._open(run_id, run, "retriever", name or _class_name(serialized))
+            self._open(run_id, run, "retriever", name or _class_name(serialized), inputs=inputs)
 
     def priced_end(self, run_id: UUID, result: object) -> None:
         """A tool or retriever returned: its price may depend on the result."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spendgraph.budgets.loops import RecentCalls
     from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
     from spendgraph.hooks.refusals import Refusal
@@ -33,6 +34,7 @@ class Task:
         "open_steps",
         "parent_task_id",
         "paused",
+        "recent",
         "replays_left",
         "started_us",
         "task_id",
@@ -63,6 +65,8 @@ class Task:
         """Ad-hoc limits on what runs inside, beside the policy's budgets."""
         self.answers: dict[str, str] = {}
         """Threads whose graph was resumed with a single value, and the approval that it has answered."""
+        self.recent: RecentCalls | None = None
+        """Its latest calls, where a breaker looks for loops."""
         self.attempts: dict[str, int] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.replays_left = replays_left

@@ -73,7 +73,9 @@ class StepRecorder:
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
         self._tools = tools
-        self._reservations: Reservations | None = self._reserving() if policy.budgets else None
+        self._reservations: Reservations | None = (
+            self._reserving() if policy.budgets or policy.breakers else None
+        )
 
     @property
     def reserves(self) -> bool:
@@ -123,6 +125,7 @@ class StepRecorder:
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
             BudgetExceeded: A budget has not enough room left.
+            BreakerOpen: A breaker is open, or trips.
             UnboundedCall: A strict budget cannot tell what the call may cost at most.
             UnpricedModel: No price is known for the model and the policy blocks.
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.

@@ -78,6 +78,37 @@ class BudgetExceeded(Refusal):
     reason = "budget_exceeded"
 
 
+class BreakerOpen(Refusal):
+    """A breaker is open for the call's scope: something looked wrong, and nothing of that scope is let out for a while.
+
+    Attributes:
+        breaker: The breaker's name; `owner` answers for it, `scope` is whose calls it stops.
+        why: Why it tripped.
+        tripped_by: Who tripped it; empty where it did by itself.
+        until: From when on one call is let through to try, as an ISO time.
+    """
+
+    reason = "breaker_open"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        breaker: str,
+        scope: str,
+        why: str,
+        until: str,
+        owner: str = "",
+        tripped_by: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, owner=owner, scope=scope)
+        self.breaker = breaker
+        self.why = why
+        self.until = until
+        self.tripped_by = tripped_by
+
+
 class UnboundedCall(Refusal):
     """A strict budget admits only calls with a proven ceiling; the message names what the call lacks."""
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
+from spendgraph.budgets.breakers import Guarded
 from spendgraph.clock import from_us
 from spendgraph.hooks.asking import Asking
+from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
 from spendgraph.money import format_usd
@@ -15,6 +18,7 @@ from spendgraph.money import format_usd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spendgraph.budgets.breakers import Watch
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 
 _MOST_KEPT = 10_000
+_NOTHING = Need((), 0, 0, 0, ())
+_UNGUARDED = Guarded((), ())
 
 
 class Reservations:
@@ -34,7 +40,7 @@ class Reservations:
 
     Args:
         ledger: Where the room is.
-        policy: The budgets.
+        policy: The budgets and breakers.
         prices: The price book.
         tools: What tools cost.
         rows: Makes the row to book should a call's end never be heard.
@@ -60,6 +66,7 @@ class Reservations:
         self._decide = decide
         self._authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
+        self._guarding = Guarding(ledger, policy, decide) if policy.breakers else None
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s)
 
     def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
@@ -72,12 +79,21 @@ class Reservations:
 
         Raises:
             BudgetExceeded: A budget has not enough room left.
+            BreakerOpen: A breaker is open, or trips.
             UnboundedCall: A strict budget cannot tell what the call may cost at most.
             LedgerUnavailable: The ledger cannot be written.
         """
+        guarding = self._guarding
+        watches: tuple[Watch, ...] = ()
+        seen: tuple[int, ...] = ()
+        if guarding is not None:
+            watches = guarding.watches(step)
+            seen = () if is_spent else guarding.note(step, watches)
         if step.kind not in TOKEN_KINDS and fixed_nanousd is None and step.kind != "other":
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
             if not is_paid:
+                if guarding is not None and (guards := guarding.free(step, watches, seen)):
+                    self._take(step, _NOTHING, Guarded((), guards))
                 return
         place = step.place
         need = self._authority.need(
@@ -96,7 +112,8 @@ class Reservations:
                 step.started_us,
                 place.task.caps,
                 is_spent,
-            )
+            ),
+            is_guarded=bool(watches),
         )
         if need is None:
             return
@@ -104,8 +121,11 @@ class Reservations:
             self._refuse_unbounded(step, need)
         elif isinstance(need, TooDear):
             self._refuse(step, need.budget, need.shortfall)
+        elif guarding is None or not watches:
+            self._take(step, need, _UNGUARDED)
         else:
-            self._take(step, need)
+            is_free = need.nanousd == 0
+            self._take(step, need, guarding.guard(step, watches, seen, is_free=is_free, is_spent=is_spent))
 
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
@@ -115,17 +135,19 @@ class Reservations:
             self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
         if hold is None:
             return row
-        return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws)
+        return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws, hold.probes)
 
     def release(self, step: OpenStep) -> None:
         """Give back what was held for a step that was not sent after all."""
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id, step.hold.draws))
 
-    def _take(self, step: OpenStep, need: Need) -> None:
-        wants = need.wants
-        step.estimate_nanousd, step.reserved_nanousd = need.estimate_nanousd, need.nanousd
-        if not wants:
+    def _take(self, step: OpenStep, need: Need, guarded: Guarded) -> None:
+        wants = (*need.wants, *guarded.wants)
+        if need is not _NOTHING:
+            step.estimate_nanousd = need.estimate_nanousd
+            step.reserved_nanousd = need.nanousd if wants or not guarded.guards else None
+        if not wants and not guarded.guards:
             return
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
@@ -137,6 +159,7 @@ class Reservations:
             need.tokens,
             self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
             () if payer in self._written else self._references(place),
+            guarded.guards,
         )
         taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
         rounds: dict[str, int] = {}
@@ -150,7 +173,14 @@ class Reservations:
                 rounds[budget.name] = asked
             # Granted: whether there is room is asked anew, in the window and with what is spent by now.
             taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        if isinstance(taken, Blocked):
+            assert self._guarding is not None
+            self._guarding.refuse(step, taken)
         if isinstance(taken, Hold):
+            if self._guarding is not None:
+                self._guarding.passed(step)
+            if not taken.windows and not taken.probes:
+                return  # breakers are closed, and nothing was taken
             step.hold = taken
             if len(self._written) >= _MOST_KEPT:
                 self._written.clear()

@@ -150,7 +150,7 @@ class _Booked:
                 inner = function(*args, **kwargs)
                 if self._is_announced(self._recorder.here(), _caller()):
                     return inner
-                return begun_later(inner, lambda: self._open(self._recorder.here()))
+                return begun_later(inner, lambda: self._open(self._recorder.here(), (args, kwargs)))
 
             return iterated
 
@@ -161,7 +161,7 @@ class _Booked:
                 place = self._recorder.here()
                 if self._is_announced(place, _caller()):
                     return await function(*args, **kwargs)
-                call = self._open(place)
+                call = self._open(place, (args, kwargs))
                 try:
                     result = await function(*args, **kwargs)
                 except BaseException as error:
@@ -176,7 +176,7 @@ class _Booked:
             place = self._recorder.here()
             if self._is_announced(place, _caller()):
                 return function(*args, **kwargs)
-            call = self._open(place)
+            call = self._open(place, (args, kwargs))
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
@@ -186,8 +186,8 @@ class _Booked:
 
         return called
 
-    def _open(self, place: Place) -> _Call:
-        step = self._recorder.open(new_id(), place, "tool", self._name)
+    def _open(self, place: Place, inputs: object) -> _Call:
+        step = self._recorder.open(new_id(), place, "tool", self._name, inputs=inputs)
         return _Call(self._recorder, step, self._price)
 
     def _is_announced(self, place: Place, caller: str) -> bool:

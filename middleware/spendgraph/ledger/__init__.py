@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spendgraph.ledger.breakers import Blocked, Guard
 from spendgraph.ledger.budgets import BudgetRow
 from spendgraph.ledger.holds import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.ledger import Ledger
@@ -29,11 +30,13 @@ from spendgraph.ledger.verify import Problem
 
 __all__ = [
     "Ask",
+    "Blocked",
     "BudgetRow",
     "ContextRow",
     "CostBasis",
     "DecisionRow",
     "Entry",
+    "Guard",
     "HeldStep",
     "Hold",
     "HoldRelease",

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from spendgraph.ledger import approvals, grants
+from spendgraph.ledger import approvals, breakers, grants
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow
 from spendgraph.ledger.statements import AGAIN, INSERT_STEP, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from spendgraph.ledger.breakers import Guard
 
 Execute = Callable[..., "sqlite3.Cursor"]
 
@@ -66,6 +68,7 @@ class Ask(NamedTuple):
         tokens: How many tokens.
         step: The row to book, at the full amount, should the call's end never be heard.
         first: What that row refers to and the ledger may not have yet.
+        breakers: Breakers that the call must find closed.
     """
 
     wants: tuple[Want, ...]
@@ -73,15 +76,17 @@ class Ask(NamedTuple):
     tokens: int
     step: StepRow
     first: tuple[Record, ...] = ()
+    breakers: tuple[Guard, ...] = ()
 
 
 class Hold(NamedTuple):
-    """Room that was taken: the ids of the windows, how much, and what of it grants gave."""
+    """Room that was taken: the ids of the windows, how much, what of it grants gave, and the breakers it tries."""
 
     windows: tuple[int, ...]
     nanousd: int
     tokens: int
     draws: tuple[grants.Draw, ...] = ()
+    probes: tuple[tuple[str, str], ...] = ()
 
 
 class Shortfall(NamedTuple):
@@ -273,6 +278,8 @@ def book(execute: Execute, record: HeldStep) -> None:
                 execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True))
             )
     _settle(execute, row, record.windows, held)
+    if record.probes:
+        breakers.end_probe(execute, row, record.probes)
     if row.cost_nanousd > record.held_nanousd:
         for window_id in record.windows:
             overrun = (row.step_id, row.task_id, row.context_id, row.recorded_us, row.cost_nanousd, window_id)
@@ -283,7 +290,8 @@ def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
     """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
     alike: dict[tuple[int, ...], list[HeldStep]] = {}
     for record in records:
-        if record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd and not record.draws:
+        is_plain = not record.draws and not record.probes
+        if is_plain and record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd:
             alike.setdefault(tuple(record.windows), []).append(record)
         else:
             book(execute, record)
@@ -375,6 +383,8 @@ def _window(execute: Execute, want: Want) -> int:
 
 def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[int, int, int]) -> None:
     """Put what a step cost in the place of what was held for it."""
+    if not windows:  # a call that only tried a breaker
+        return
     sql = _statements(len(windows))
     execute(sql.settle, (*counted(row), *held, *windows))
     execute(_charges(len(windows)), [value for window_id in windows for value in (row.step_id, window_id)])

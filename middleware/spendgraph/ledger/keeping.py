@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.ledger import holds
+from spendgraph.ledger import guarding, holds
+from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.holds import Hold, Shortfall
 
@@ -22,7 +23,9 @@ KEEP_S: Final = 30.0
 _MOST_KNOWN: Final = 10_000
 
 
-def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEADLINE_S) -> Hold | Shortfall:
+def reserve(
+    writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEADLINE_S
+) -> Hold | Shortfall | Blocked:
     """Take room for a call in all its windows, or in none; not for event loops.
 
     Before it says no, everything known is counted: what this process has not committed yet, and calls
@@ -33,15 +36,18 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
     """
     known = writer.windows
 
-    def take(execute: Execute) -> Hold | Shortfall:
-        return holds.reserve(execute, ask, writer.holder, now_us, known)
+    def take(execute: Execute, *, is_counted: bool = False) -> Hold | Shortfall | Blocked:
+        if ask.breakers:
+            return guarding.reserve(execute, ask, writer.holder, now_us, known, is_counted=is_counted)
+        return holds.reserve(execute, ask, writer.holder, now_us, known, is_counted=is_counted)
 
-    def count_all(execute: Execute) -> Hold | Shortfall:
+    def count_all(execute: Execute) -> Hold | Shortfall | Blocked:
         holds.book_expired(execute, now_us)
-        return holds.reserve(execute, ask, writer.holder, now_us, known, is_counted=True)
+        return take(execute, is_counted=True)
 
     found = writer.transact(take, timeout=timeout)
-    if isinstance(found, Shortfall):
+    # A breaker that is half open may be closed by what is not committed yet; an open one stays open.
+    if isinstance(found, Shortfall) or (isinstance(found, Blocked) and found.state == "half_open"):
         writer.drain(timeout=timeout)
         found = writer.transact(count_all, timeout=timeout)
     if isinstance(found, Hold):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
+from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import register
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
 from spendgraph.ledger.corrections import correction_of
@@ -22,6 +23,7 @@ from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import HoldRelease
 from spendgraph.ledger.resume import PausedTask, find_unfinished
+from spendgraph.ledger.switchboard import Switchboard
 from spendgraph.ledger.thread import Request
 
 if TYPE_CHECKING:
@@ -204,7 +206,7 @@ class Ledger(LedgerReader):
 
         run_elsewhere(lambda: self._writer.transact(act))
 
-    def reserve(self, ask: Ask, *, loop_wait_s: float = LOOP_WAIT_S) -> Hold | Shortfall:
+    def reserve(self, ask: Ask, *, loop_wait_s: float = LOOP_WAIT_S) -> Hold | Shortfall | Blocked:
         """Take room for a call in all its windows, in ONE transaction, or in none.
 
         Args:
@@ -213,7 +215,7 @@ class Ledger(LedgerReader):
 
         Returns:
             What is held, to be named when the step is booked (`HeldStep`) or given up (`HoldRelease`); or the
-            first window without enough room.
+            first window without enough room, or the first breaker that does not let it through.
 
         Raises:
             LedgerBusy: On an event loop, the ledger did not answer in time.
@@ -232,13 +234,18 @@ class Ledger(LedgerReader):
         )
         if isinstance(found, Exception):
             raise found
-        assert isinstance(found, Hold | Shortfall)
+        assert isinstance(found, Hold | Shortfall | Blocked)
         return found
 
     @property
     def inbox(self) -> Inbox:
         """What people are asked for, and what they say."""
         return Inbox(self.transact, self._clock, self._secret)
+
+    @property
+    def switchboard(self) -> Switchboard:
+        """Where people and watches trip breakers and close them."""
+        return Switchboard(self.transact, self._clock)
 
     def transact(self, work: Callable[[Execute], T], *, loop_wait_s: float = LOOP_WAIT_S) -> T:
         """Do something in ONE transaction, on the ledger thread where an event loop is running; for this room's own classes.

@@ -6,6 +6,7 @@ question holds back the WAL's checkpoint.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
-from spendgraph.ledger.connection import open_reader
+from spendgraph.ledger.connection import diagnose, open_reader
+from spendgraph.ledger.history import Median, median_task_cost
 from spendgraph.ledger.place import Place, find_place
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -180,6 +181,38 @@ class LedgerReader:
         )
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query, (utc_us(),))]
+
+    def breakers(self, *, closed: bool = True) -> list[dict[str, Any]]:
+        """Where every breaker stands that has ever tripped, the latest trip first: the columns of `breakers`.
+
+        One whose time is over is `half_open`: the next call is let through to try, or is under way.
+
+        Args:
+            closed: Those that are closed again, too.
+        """
+        query = "SELECT * FROM breakers WHERE ? OR state <> 'closed' ORDER BY tripped_us DESC, breaker, scope"
+        now_us = utc_us()
+        with self._reading() as connection:
+            rows = [dict(row) for row in connection.execute(query, (closed,))]
+        for row in rows:
+            if row["state"] == "open" and row["open_until_us"] <= now_us:
+                row["state"] = "half_open"
+        return rows
+
+    def median_task_cost(self, tags: Mapping[str, Sequence[str]]) -> Median:
+        """What the latest finished tasks that cost something have cost, in the middle: 500 at most, of the latest 50,000 tasks.
+
+        Args:
+            tags: Tags of the tasks, extra ones as `x_<key>`, and their values, of which one must match.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read.
+        """
+        try:
+            with self._reading() as connection:
+                return median_task_cost(connection, tags)
+        except sqlite3.Error as error:
+            raise diagnose(error, self.place) from error
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Check the books: every hash, reference and sum is derived again; an empty list means sound."""

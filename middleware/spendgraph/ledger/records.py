@@ -166,6 +166,8 @@ class HeldStep(NamedTuple):
     held_tokens: int
     draws: tuple[tuple[str, int], ...] = ()
     """Of what was held, what grants gave: their ids and amounts, in the unit of each."""
+    probes: tuple[tuple[str, str], ...] = ()
+    """The breakers, by name and scope, that the call was let through by to try."""
 
 
 class HoldRelease(NamedTuple):

@@ -401,6 +401,31 @@ SELECT
 FROM approvals AS a
 JOIN contexts AS c ON c.context_id = a.context_id;
 
+CREATE TABLE breakers (
+  breaker TEXT NOT NULL,
+  scope TEXT NOT NULL, -- tenant=acme, task=..., or empty for one in all
+  state TEXT NOT NULL CHECK (state IN ('open', 'half_open', 'closed')), -- half_open: one call is under way to try
+  reason TEXT NOT NULL, -- why it tripped last
+  trips INTEGER NOT NULL, -- how often it has tripped
+  tripped_us INTEGER NOT NULL, -- microseconds since 1970 UTC
+  tripped_by TEXT NOT NULL, -- who tripped it; empty: it did by itself
+  open_until_us INTEGER NOT NULL, -- from then on one call is let through to try
+  probe_step_id TEXT NOT NULL, -- the call that tries; when its hold is gone, another may
+  probe_us INTEGER,
+  closed_us INTEGER,
+  closed_by TEXT NOT NULL, -- empty: the call that tried went well
+  closed_why TEXT NOT NULL,
+  reset_us INTEGER, -- when a person closed it last: what was counted until then counts no more
+  forgiven_nanousd INTEGER NOT NULL, -- of the window that was open then
+  PRIMARY KEY (breaker, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW breaker_status AS -- where every breaker stands that has ever tripped
+SELECT
+  breaker, scope, state, reason, trips, strftime('%Y-%m-%dT%H:%M:%S', tripped_us / 1000000, 'unixepoch') || printf('.%06dZ', tripped_us % 1000000) AS tripped, tripped_by, strftime('%Y-%m-%dT%H:%M:%S', open_until_us / 1000000, 'unixepoch') || printf('.%06dZ', open_until_us % 1000000) AS open_until,
+  strftime('%Y-%m-%dT%H:%M:%S', closed_us / 1000000, 'unixepoch') || printf('.%06dZ', closed_us % 1000000) AS closed, closed_by, closed_why
+FROM breakers;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -421,3 +446,6 @@ VALUES (6, 'spendgraph', 'm006_create_budgets', strftime('%Y-%m-%d %H:%M:%f000+0
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (7, 'spendgraph', 'm007_create_approvals', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (8, 'spendgraph', 'm008_create_breakers', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from spendgraph.policy.approvals import Approvals
-from spendgraph.policy.breakers import Breaker
+from spendgraph.policy.breakers import COUNTERS, Breaker
 from spendgraph.policy.budgets import Budget
 from spendgraph.policy.scalars import BaggageTags, Count, Day, Tag, Tags, Text, Texts, Usd
 from spendgraph.policy.section import Section
@@ -260,6 +260,10 @@ class Policy(Section):
         for budget in budgets:
             if budget.name in names:
                 raise ValueError(f"expected a name of its own for every budget, found {budget.name!r} twice")
+            if budget.name.startswith(COUNTERS):
+                raise ValueError(
+                    f"expected a budget's name that does not begin with {COUNTERS!r}, found {budget.name!r}"
+                )
             names.add(budget.name)
         return budgets
 

@@ -1,4 +1,4 @@
-"""The policy that `spendgraph init` writes: it refuses nothing yet and shows what can be said.
+"""The policy that `spendgraph init` writes: it refuses nothing but a runaway, and shows what can be said.
 
 Lines that start with `#` and text at once are examples: take the `#` away and they count.
 """
@@ -78,4 +78,13 @@ budgets:
 #    limit_usd: "500"          # or limit_tokens, limit_calls
 #    reserve: expected         # strict: only calls with a proven ceiling, and never exceeded
 ##  - {name: single call, per: call, limit_usd: "0.05"}
+
+# What stops calls for a while when something looks wrong; it says nothing about what may be spent in the long run.
+breakers:
+  # Nobody spends more than this within a minute: a loop is stopped within its first dollars. Set it to what your
+  # busiest tenant needs; `spendgraph breakers` shows what is stopped.
+  - {name: velocity, per: [tenant], usd_per_minute: "5", open_for: 15m}
+#  - {name: tenant day, per: [tenant], limit_usd: "100", period: day}
+#  - {name: task cost, per: [feature], times_median: 10, min_history: 20}
+#  - {name: stuck loop, per: [task], identical_calls: 20}
 """
