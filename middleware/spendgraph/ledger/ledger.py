@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
+from spendgraph.ledger.alerts import AlertBook
 from spendgraph.ledger.budgets import register
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.corrections import correction_of
@@ -242,6 +243,11 @@ class Ledger(LedgerReader):
     def inbox(self) -> Inbox:
         """What people are asked for, and what they say."""
         return Inbox(self.transact, self._clock, self._secret)
+
+    @property
+    def alerts(self) -> AlertBook:
+        """What people are told, and how its delivery went."""
+        return AlertBook(self._writer, self._clock)
 
     def transact(self, work: Callable[[Execute], T], *, loop_wait_s: float = LOOP_WAIT_S) -> T:
         """Do something in ONE transaction, on the ledger thread where an event loop is running; for this room's own classes.
