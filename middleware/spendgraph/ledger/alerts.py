@@ -7,6 +7,7 @@ over. Nothing here knows an address: a channel is a name of the policy's `notify
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -126,11 +127,12 @@ class AlertBook:
 
     def watch(self, watcher: Watcher) -> None:
         """Have somebody told which windows each commit of this process has changed."""
-        self._writer.watchers = (*self._writer.watchers, watcher)
+        self._writer.watchers.append(watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
         """Undo `watch`."""
-        self._writer.watchers = tuple(each for each in self._writer.watchers if each != watcher)
+        with contextlib.suppress(ValueError):
+            self._writer.watchers.remove(watcher)
 
     def now(self) -> int:
         """The time, in microseconds."""

@@ -27,5 +27,5 @@ def tell(windows: set[int], watchers: Iterable[Watcher]) -> None:
     """Tell of windows, if there are any."""
     if windows:
         changed = frozenset(windows)
-        for watcher in watchers:
+        for watcher in tuple(watchers):  # one may go meanwhile
             watcher(changed)

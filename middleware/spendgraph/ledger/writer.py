@@ -102,7 +102,7 @@ class Writer:
         self._lock = threading.RLock()
         self.holder = new_id()
         self.keeps_holds = False
-        self.watchers: tuple[Watcher, ...] = ()
+        self.watchers: list[Watcher] = []
         self.windows: dict[WindowKey, int] = {}
         self._connection: sqlite3.Connection | None = None
         self._execute: Execute | None = None

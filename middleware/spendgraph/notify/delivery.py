@@ -134,7 +134,7 @@ class Channel:
         if not self._due:
             return None
         until = self._due[0][0]
-        if self._is_full:
+        if self._is_full and self._sent:
             until = max(until, self._sent[0] + self._span_s)
         return max(until - time.monotonic(), 0.0)
 

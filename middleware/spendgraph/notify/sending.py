@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -21,15 +22,24 @@ _quiet = threading.local()
 
 def open_service(url: str) -> Any:
     """What apprise makes of an address, or `None` where it cannot."""
-    import apprise
-
-    instantiate: Callable[..., Any] = apprise.Apprise.instantiate  # pyright: ignore[reportUnknownMemberType]
-    _muffle()
+    instantiate = _load()
     with _silence():
         # Suppressing is right here: its exceptions hold the address.
-        service = instantiate(url, asset=_asset(), suppress_exceptions=True)
-    _muffle()  # the services were imported just now
-    return service
+        return instantiate(url, asset=_asset(), suppress_exceptions=True)
+
+
+@cache
+def _load() -> Callable[..., Any]:
+    """Import apprise and its services, which takes a quarter of a second."""
+    with warnings.catch_warnings():
+        # It imports a deprecated module of Python's: no reason for a program that makes errors of warnings to fail.
+        warnings.simplefilter("ignore")
+        import apprise
+
+        instantiate: Callable[..., Any] = apprise.Apprise.instantiate  # pyright: ignore[reportUnknownMemberType]
+        instantiate("json://localhost")
+    _muffle()
+    return instantiate
 
 
 def send(service: Any, title: str, message: str, severity: str) -> str:
