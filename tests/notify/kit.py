@@ -49,7 +49,7 @@ def call(meter: Meter, times: int = 1) -> None:
 def look(meter: Meter) -> None:
     """Have everything committed and looked at now."""
     assert meter.flush()
-    meter.notifier._look()
+    meter.notifier.look()
 
 
 def rows(path: Path, columns: str = "kind, scope, told, title") -> list[tuple[Any, ...]]:

@@ -233,7 +233,7 @@ def test_calls_of_killed_processes_count_too(path: Path) -> None:
     with Meter(path, policy=given) as meter:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE holds SET lease_until_us = lease_until_us - ?", (LEASE_US + 1,))
-        keeping.keep(meter.ledger._writer)
+        keeping.keep(meter.ledger._writer)  # pyright: ignore[reportPrivateUsage]
         look(meter)
     assert rows(path, "kind, spent") == [("threshold", CALL_NANOUSD)]
 
@@ -244,7 +244,7 @@ def test_nobody_is_watched_and_nothing_raised_without_anybody_to_tell(path: Path
         path, policy=parse_policy(f"{PRICES}\nbudgets: [{{name: b, owner: o, limit_usd: '0.01'}}]")
     ) as meter:
         call(meter, 3)
-        assert meter.ledger._writer.watchers == []
+        assert meter.ledger._writer.watchers == []  # pyright: ignore[reportPrivateUsage]
     with Ledger.open(path) as ledger:
         assert ledger.verify() == []
     assert rows(path) == []

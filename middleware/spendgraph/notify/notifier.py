@@ -67,6 +67,12 @@ class Notifier:
         span_s: In which a channel takes at most ten messages, in seconds.
     """
 
+    _wake: SimpleQueue[None]
+    _looking: threading.Lock
+    _is_asked: bool
+    _is_running: bool
+    _is_stopping: bool
+
     def __init__(
         self,
         ledger: Ledger,
@@ -166,7 +172,7 @@ class Notifier:
         if self._is_watching or self._raised:
             self._ledger.flush()
         self._stop()
-        self._look()  # once a look that is under way is over
+        self.look()  # once a look that is under way is over
         with self._looking:
             self._is_closed = True
         self._outbox.close(deadline)
@@ -220,7 +226,7 @@ class Notifier:
                 time.sleep(_TOGETHER_S)
             if self._is_stopping:
                 return
-            self._look()
+            self.look()
 
     def _take_over(self) -> float | None:
         """Deliver what nobody is delivering; the seconds until it has to be looked for again."""
@@ -235,8 +241,8 @@ class Notifier:
             self._outbox.deliver(alerts)
             return None if others_us is None else others_us / 1e6 + 1
 
-    def _look(self) -> None:
-        """Raise what was handed in and what windows have come to."""
+    def look(self) -> None:
+        """Raise what was handed in and what windows have come to, now; not for the thread of an event loop."""
         with self._looking:
             if self._is_closed:
                 return
@@ -296,10 +302,8 @@ class Notifier:
         )
 
     def _begin(self) -> None:
-        self._wake: SimpleQueue[None] = SimpleQueue()
-        self._is_asked: bool = False
-        self._is_running: bool = False
-        self._is_stopping: bool = False
+        self._wake = SimpleQueue()
+        self._is_asked = self._is_running = self._is_stopping = False
         self._looking = threading.Lock()
 
     def after_fork_in_child(self) -> None:

@@ -36,9 +36,10 @@ def _load() -> Callable[..., Any]:
         warnings.simplefilter("ignore")
         import apprise
 
-        instantiate: Callable[..., Any] = apprise.Apprise.instantiate  # pyright: ignore[reportUnknownMemberType]
-        instantiate("json://localhost")
+        library: Any = apprise
+        library.Apprise.instantiate("json://localhost")
     _muffle()
+    instantiate: Callable[..., Any] = library.Apprise.instantiate
     return instantiate
 
 
