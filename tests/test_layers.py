@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE_ROOTS = ("middleware", "reports", "anomaly", "demo")
 
 FLOORS = {"errors": 0, "money": 1, "clock": 1, "ids": 1}
-ROOMS = ("policy", "context", "pricing", "ledger", "budgets", "hooks", "meter", "cli")
+ROOMS = ("policy", "context", "pricing", "ledger", "notify", "budgets", "hooks", "meter", "cli")
 LEVELS = FLOORS | {room: level for level, room in enumerate(ROOMS, start=2)}
 PUBLIC_FACE = LEVELS[
     "meter"
@@ -24,6 +24,7 @@ ONLY_HERE = {
     "sqlite3": ("ledger",),
     "sqlite_utils": ("ledger",),
     "genai_prices": ("pricing",),
+    "apprise": ("notify",),
     "typer": ("cli",),
     "rich": ("cli",),
 }

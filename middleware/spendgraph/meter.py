@@ -32,6 +32,7 @@ from spendgraph.hooks.tools import ToolRegistry
 from spendgraph.ledger import Ledger
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.records import TaskOutcome
+from spendgraph.notify import Notifier, read_channels
 from spendgraph.policy import Budget, Policy, load_policy
 from spendgraph.pricing import PriceBook
 
@@ -80,11 +81,15 @@ class Meter:
             self.policy = Policy()
         else:
             self.policy = policy if isinstance(policy, Policy) else load_policy(Path(policy))
+        path = "<policy>" if policy is None or isinstance(policy, Policy) else os.fspath(policy)
+        channels = run_elsewhere(lambda: read_channels(self.policy, path))  # before anything is opened
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger.open(os.fspath(ledger), clock=clock)
         self.prices = PriceBook(self.policy.prices)
         run_elsewhere(self.prices.preload)  # half a second once a process, which no call should wait for
         self.tools = ToolRegistry(self.policy)
-        self.recorder = StepRecorder(self.ledger, self.policy, self.prices, self.tools)
+        self.notifier = Notifier(self.ledger, self.policy, channels)
+        weakref.finalize(self, self.notifier.abandon).atexit = False  # then it is closed
+        self.recorder = StepRecorder(self.ledger, self.policy, self.prices, self.tools, self.notifier)
         self._raw = RawCalls(self.recorder, self.tools)
         self.listener = Listener(self.recorder, self.tools, object(), context)
         self.attribution = self.listener.attribution
@@ -318,11 +323,15 @@ class Meter:
         return await self.ledger.aflush()
 
     def close(self) -> None:
-        """Detach the meter, settle what never ended, write everything and close the ledger."""
+        """Detach the meter, settle what never ended, write everything and close the ledger.
+
+        Off an event loop it waits up to two seconds for alerts that are being delivered.
+        """
         self.uninstall()
         self.listener.closed = True
         DISPATCHER.detach(self.listener)
         self.recorder.settle(self.recorder.open_steps.values())
+        self.notifier.close()
         self.ledger.close()
 
     async def aclose(self) -> None:

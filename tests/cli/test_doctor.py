@@ -40,6 +40,19 @@ def test_doctor_warns_of_trusted_metadata(cli: Cli, tmp_path: Path) -> None:
     assert len(findings(cli("doctor", "--json"), "policy")) == 1
 
 
+def test_doctor_says_who_cannot_be_told(cli: Cli, tmp_path: Path) -> None:
+    """An address that cannot be read is a problem, an owner without one is a note; no address is shown."""
+    budgets = "budgets: [{name: b, owner: growth, limit_usd: 1}, {name: c, owner: lead, limit_usd: 1}]\n"
+    (tmp_path / "spendgraph.yaml").write_text(f"{budgets}notify: {{growth: 'json://localhost/s3cret'}}\n")
+    said = cli("doctor", "--json")
+    assert [found["state"] for found in findings(said, "notify")] == ["ok", "note"]
+    assert findings(said, "notify")[1]["message"].endswith("notify lacks them: lead")
+    (tmp_path / "spendgraph.yaml").write_text(f"{budgets}notify: {{growth: 'jsom://localhost/s3cret'}}\n")
+    said = cli("doctor", "--json")
+    assert (said.code, findings(said, "notify")[0]["state"]) == (1, "problem")
+    assert "s3cret" not in said.out
+
+
 def test_doctor_looks_at_the_ledger(cli: Cli, books: Path) -> None:
     """Sound books are said to be sound, and a file others can read is noted."""
     books.chmod(0o644)

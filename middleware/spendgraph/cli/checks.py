@@ -11,12 +11,15 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from spendgraph.cli.output import plain
 from spendgraph.clock import from_us, utc_us
 from spendgraph.errors import LedgerError, PolicyError
 from spendgraph.money import format_usd
+
+if TYPE_CHECKING:
+    from spendgraph.policy import Policy
 
 SHOWN_VERSIONS = (
     "spendgraph",
@@ -76,6 +79,27 @@ def policy(path: Path | None) -> Iterator[Finding]:
             "policy",
             "trust_metadata is on: where others can send a run's metadata (a LangGraph server), they can name the payer; "
             "there, set attribution.trust_metadata: false",
+        )
+    yield from _people(read, path)
+
+
+def _people(read: Policy, path: Path) -> Iterator[Finding]:
+    """Whether those who own budgets can be told."""
+    from spendgraph.notify import read_channels
+
+    if not read.notify:
+        return
+    try:
+        read_channels(read, str(path))
+    except PolicyError as error:
+        yield Finding("problem", "notify", str(error))
+        return
+    owners = {budget.owner for budget in read.budgets} | {breaker.owner for breaker in read.breakers}
+    untold = sorted(owner for owner in owners if owner is not None and owner not in read.notify)
+    yield Finding("ok", "notify", f"{len(read.notify)} names can be told")
+    if untold:
+        yield Finding(
+            "note", "notify", f"owners that are told nothing, because notify lacks them: {', '.join(untold)}"
         )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spendgraph.ledger.approvals import Standing
     from spendgraph.ledger.holds import Shortfall
     from spendgraph.ledger.records import Record
+    from spendgraph.notify import Notifier
     from spendgraph.policy import Approvals, Budget
 
 ACTION = "spend"
@@ -60,6 +61,7 @@ class Asking:
         references: The rows that a question at a place refers to.
         decide: Writes a decision.
         loop_wait_s: How long an event loop waits for the ledger.
+        notifier: Tells people that they are asked.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Asking:
         references: Callable[[Place], tuple[Record, ...]],
         decide: Callable[..., None],
         loop_wait_s: float,
+        notifier: Notifier | None = None,
     ) -> None:
         self._ledger = ledger
         self._within_us = duration_us(approvals.within)
@@ -76,6 +79,7 @@ class Asking:
         self._references = references
         self._decide = decide
         self._loop_wait_s = loop_wait_s
+        self._notifier = notifier
 
     def ask(self, place: Place, budget: Budget, found: Shortfall, exceeded: Refusal, tried: int = -1) -> int:
         """Return when more room was granted; else pause the graph, or refuse.
@@ -107,6 +111,8 @@ class Asking:
             why = f": {standing.decided_why}" if standing.decided_why else ""
             said = f"{wanted} was {standing.state}{by}{why}"
             raise self._refusal(standing, exceeded, f"approval_{standing.state}", said)
+        if self._notifier is not None:
+            self._notifier.asked(budget, found, standing, place.task.task_id)
         act = (
             "approve it"
             if found.threshold is None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from spendgraph.budgets.breakers import BreakerAuthority
 from spendgraph.budgets.loops import LoopDetector, RecentCalls
 from spendgraph.clock import from_us
+from spendgraph.notify.alert import Alert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.breakers import Blocked, Guard
+    from spendgraph.notify import Notifier
     from spendgraph.policy import Policy
 
 
@@ -27,9 +29,13 @@ class Guarding:
         ledger: Where they are.
         policy: The breakers.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
+        notifier: Tells people that a breaker has tripped.
     """
 
-    def __init__(self, ledger: Ledger, policy: Policy, decide: Callable[..., None]) -> None:
+    def __init__(
+        self, ledger: Ledger, policy: Policy, decide: Callable[..., None], notifier: Notifier | None = None
+    ) -> None:
+        self._notifier = notifier
         self._authority = BreakerAuthority(ledger, policy)
         self._decide = decide
         self._beginning = threading.Lock()
@@ -99,7 +105,9 @@ class Guarding:
         else:
             what = f"the breaker {guard.breaker!r} is half open{whose}, tripped{by}, and another call is under way to try"
         reason = f"{what} ({found.reason})"
-        if not found.is_new:  # the trip is a decision of its own, written in its transaction
+        if found.is_new:
+            self._tell(found, reason, until)
+        else:  # the trip is a decision of its own, written in its transaction
             detail = {"breaker": guard.breaker, "scope": guard.scope, "until": until}
             self._decide(step.place, "breaker", "refused", reason, step_id=step.step_id, **detail)
         scope = f" --scope {shlex.quote(guard.scope)}" if guard.scope else ""
@@ -114,3 +122,21 @@ class Guarding:
             until=until,
             hint=f"From {until} on one call is let through to try; `{command}` closes it now.",
         )
+
+    def _tell(self, found: Blocked, reason: str, until: str) -> None:
+        """Tell the breaker's people that it has tripped."""
+        if self._notifier is None:
+            return
+        guard = found.guard
+        whose = f" for {guard.scope}" if guard.scope else ""
+        alert = Alert(
+            "breaker",
+            guard.breaker,
+            f"Breaker {guard.breaker} has tripped{whose}",
+            f"{reason[0].upper()}{reason[1:]}. Calls are refused until {until}; then one is let through to try.",
+            to=tuple(name for name in (guard.owner, *guard.to) if name),
+            severity="critical",
+            scope=guard.scope,
+            key=(found.tripped_us,),
+        )
+        self._notifier.raise_alert(alert)

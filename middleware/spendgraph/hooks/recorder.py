@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.places import Run
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
+    from spendgraph.notify import Notifier
     from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import Price, PriceBook
 
@@ -59,9 +60,17 @@ class StepRecorder:
         policy: Required tags, owners and what to do about unknown prices.
         prices: The price book.
         tools: What tools cost.
+        notifier: Who is told of what budgets refuse and ask for.
     """
 
-    def __init__(self, ledger: Ledger, policy: Policy, prices: PriceBook, tools: ToolRegistry) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        policy: Policy,
+        prices: PriceBook,
+        tools: ToolRegistry,
+        notifier: Notifier | None = None,
+    ) -> None:
         self.ledger = ledger
         self.policy = policy
         self.prices = prices
@@ -73,6 +82,7 @@ class StepRecorder:
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
         self._tools = tools
+        self._notifier = notifier
         self._reservations: Reservations | None = (
             self._reserving() if policy.budgets or policy.breakers else None
         )
@@ -97,6 +107,7 @@ class StepRecorder:
             self._rows,
             self._references.all_of,
             self.decide,
+            self._notifier,
         )
 
     # Opening

@@ -8,6 +8,7 @@ from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, U
 from spendgraph.budgets.breakers import Guarded
 from spendgraph.clock import from_us
 from spendgraph.hooks.asking import Asking
+from spendgraph.hooks.dear_calls import DearCalls
 from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.ledger.breakers import Blocked
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.records import Record
+    from spendgraph.notify import Notifier
     from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import PriceBook
 
@@ -46,6 +48,7 @@ class Reservations:
         rows: Makes the row to book should a call's end never be heard.
         references: The rows that a step at a place refers to.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
+        notifier: Tells people of what was refused, of what they are asked and of dear calls.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Reservations:
         rows: StepRows,
         references: Callable[[Place], tuple[Record, ...]],
         decide: Callable[..., None],
+        notifier: Notifier | None = None,
     ) -> None:
         self._ledger = ledger
         self._tools = tools
@@ -66,8 +70,10 @@ class Reservations:
         self._decide = decide
         self._authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
-        self._guarding = Guarding(ledger, policy, decide) if policy.breakers else None
-        self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s)
+        self._guarding = Guarding(ledger, policy, decide, notifier) if policy.breakers else None
+        self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s, notifier)
+        self._notifier = notifier
+        self._dear = DearCalls(policy.budgets, notifier)
 
     def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
         """Take room for a step that is about to start, and note it on the step.
@@ -133,6 +139,8 @@ class Reservations:
         if row.entry == "charge" and row.status == "ok" and row.cost_basis != "upper_bound":
             what = step.model if step.kind in TOKEN_KINDS else step.name
             self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
+        if row.cost_nanousd > self._dear.least_nanousd:
+            self._dear.look(step, row)
         if hold is None:
             return row
         return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws, hold.probes)
@@ -190,6 +198,8 @@ class Reservations:
 
     def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
         want, refusal = found.want, self._exceeded(step, budget, found)
+        if self._notifier is not None and not want.scope.startswith("cap="):
+            self._notifier.blocked(budget, found)
         self._decide(
             step.place,
             "budget",

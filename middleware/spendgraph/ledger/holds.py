@@ -350,13 +350,15 @@ def has_expired(execute: Execute, now_us: int) -> bool:
     return execute(f"{_EXPIRED} LIMIT 1", (now_us,)).fetchone() is not None
 
 
-def book_expired(execute: Execute, now_us: int) -> int:
-    """Book the calls whose process has not renewed its lease, at what was held; how many."""
-    expired = execute(_EXPIRED, (now_us,)).fetchall()
-    for windows, held_nanousd, held_tokens, step in expired:
+def book_expired(execute: Execute, now_us: int) -> set[int]:
+    """Book the calls whose process has not renewed its lease, at what was held; the windows they count in."""
+    changed: set[int] = set()
+    for windows, held_nanousd, held_tokens, step in execute(_EXPIRED, (now_us,)).fetchall():
         row = _step(orjson.loads(step))._replace(recorded_us=now_us)
-        book(execute, HeldStep(tuple(row), tuple(orjson.loads(windows)), held_nanousd, held_tokens))
-    return len(expired)
+        ids = tuple(orjson.loads(windows))
+        book(execute, HeldStep(tuple(row), ids, held_nanousd, held_tokens))
+        changed.update(ids)
+    return changed
 
 
 def counted(row: Sequence[Any]) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.ledger import guarding, holds
+from spendgraph.ledger import guarding, holds, watching
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.holds import Hold, Shortfall
@@ -35,6 +35,7 @@ def reserve(
         LedgerUnavailable: The ledger could not be written.
     """
     known = writer.windows
+    expired: set[int] = set()
 
     def take(execute: Execute, *, is_counted: bool = False) -> Hold | Shortfall | Blocked:
         if ask.breakers:
@@ -42,7 +43,7 @@ def reserve(
         return holds.reserve(execute, ask, writer.holder, now_us, known, is_counted=is_counted)
 
     def count_all(execute: Execute) -> Hold | Shortfall | Blocked:
-        holds.book_expired(execute, now_us)
+        expired.update(holds.book_expired(execute, now_us))
         return take(execute, is_counted=True)
 
     found = writer.transact(take, timeout=timeout)
@@ -50,6 +51,7 @@ def reserve(
     if isinstance(found, Shortfall) or (isinstance(found, Blocked) and found.state == "half_open"):
         writer.drain(timeout=timeout)
         found = writer.transact(count_all, timeout=timeout)
+        watching.tell(expired, writer.watchers)
     if isinstance(found, Hold):
         if len(known) > _MOST_KNOWN:
             known.clear()
@@ -64,14 +66,14 @@ def reserve(
 def keep(writer: Writer) -> None:
     """Renew this process's leases, and book the calls of those that could not; for the ledger thread."""
 
-    def act(execute: Execute) -> bool:
+    def act(execute: Execute) -> tuple[bool, set[int]]:
         now_us = utc_us()
         has_holds = holds.renew(execute, writer.holder, now_us)
-        holds.book_expired(execute, now_us)
-        return has_holds
+        return has_holds, holds.book_expired(execute, now_us)
 
     with contextlib.suppress(LedgerUnavailable):  # the next round, or whoever writes next, finds out
-        writer.keeps_holds = writer.transact(act, timeout=1)
+        writer.keeps_holds, expired = writer.transact(act, timeout=1)
+        watching.tell(expired, writer.watchers)
 
 
 def book_expired(writer: Writer) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
+from spendgraph.ledger.alerts import AlertBook
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import register
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
@@ -246,6 +247,11 @@ class Ledger(LedgerReader):
     def switchboard(self) -> Switchboard:
         """Where people and watches trip breakers and close them."""
         return Switchboard(self.transact, self._clock)
+
+    @property
+    def alerts(self) -> AlertBook:
+        """What people are told, and how its delivery went."""
+        return AlertBook(self._writer, self._clock)
 
     def transact(self, work: Callable[[Execute], T], *, loop_wait_s: float = LOOP_WAIT_S) -> T:
         """Do something in ONE transaction, on the ledger thread where an event loop is running; for this room's own classes.

@@ -426,6 +426,58 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%S', closed_us / 1000000, 'unixepoch') || printf('.%06dZ', closed_us % 1000000) AS closed, closed_by, closed_why
 FROM breakers;
 
+CREATE TABLE alerts (
+  alert_id TEXT NOT NULL PRIMARY KEY, -- hash of what makes it this alert: raised by two processes, it is one
+  kind TEXT NOT NULL CHECK (kind <> ''), -- threshold, overrun, pace, blocked, approval, dear_call, breaker, ...
+  severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+  budget TEXT NOT NULL, -- of the budget or breaker
+  scope TEXT NOT NULL,
+  window_start_us INTEGER,
+  threshold INTEGER, -- in unit, the spending from which it is raised
+  unit TEXT NOT NULL CHECK (unit IN ('', 'nanousd', 'tokens', 'calls')),
+  limit_amount INTEGER, -- when it was raised, as spent
+  spent INTEGER,
+  task_id TEXT NOT NULL, -- empty unless it is about one task
+  told TEXT NOT NULL CHECK (json_valid(told)), -- names of the policy's notify, JSON; an empty list: nobody
+  title TEXT NOT NULL,
+  message TEXT NOT NULL,
+  raised_us INTEGER NOT NULL,
+  waiting TEXT NOT NULL CHECK (json_valid(waiting)), -- channels it has not reached yet, JSON
+  delivered_us INTEGER, -- when it had reached every channel
+  attempts INTEGER NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '', -- of the last attempt: the channel and the class of the error, never its address
+  lease_until_us INTEGER NOT NULL -- until then a process is delivering it; afterwards another may
+) STRICT;
+
+CREATE INDEX alerts_waiting ON alerts (raised_us) WHERE waiting <> '[]';
+
+CREATE INDEX alerts_by_budget ON alerts (budget, scope, kind, window_start_us);
+
+CREATE TRIGGER alerts_refuse_update BEFORE UPDATE OF alert_id, kind, severity, budget, scope, window_start_us, threshold, unit, limit_amount, spent, task_id, told, title, message, raised_us ON alerts
+BEGIN
+  SELECT raise(ABORT, 'of an alert only its delivery is updated');
+END;
+
+CREATE TRIGGER alerts_refuse_delete BEFORE DELETE ON alerts
+BEGIN
+  SELECT raise(ABORT, 'alerts are kept: delete refused');
+END;
+
+CREATE TRIGGER alerts_keep_first BEFORE INSERT ON alerts
+WHEN EXISTS (SELECT 1 FROM alerts WHERE alert_id = NEW.alert_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE VIEW alert_log AS -- what was raised, who was told, and whether it got there
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%S', a.raised_us / 1000000, 'unixepoch') || printf('.%06dZ', a.raised_us % 1000000) AS raised, a.kind, a.severity, a.budget, a.scope, a.title, a.message, a.told,
+  CASE a.unit WHEN 'nanousd' THEN 'usd' ELSE a.unit END AS unit,
+  CASE a.unit WHEN 'nanousd' THEN round(a.limit_amount / 1e9, 9) ELSE a.limit_amount END AS limit_amount,
+  CASE a.unit WHEN 'nanousd' THEN round(a.spent / 1e9, 9) ELSE a.spent END AS spent,
+  strftime('%Y-%m-%dT%H:%M:%S', a.delivered_us / 1000000, 'unixepoch') || printf('.%06dZ', a.delivered_us % 1000000) AS delivered, a.waiting, a.attempts, a.error, a.task_id, a.alert_id
+FROM alerts AS a;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -449,3 +501,6 @@ VALUES (7, 'spendgraph', 'm007_create_approvals', strftime('%Y-%m-%d %H:%M:%f000
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (8, 'spendgraph', 'm008_create_breakers', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (9, 'spendgraph', 'm009_create_alerts', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ids import new_id
-from spendgraph.ledger import journal, keeping, spool
+from spendgraph.ledger import journal, keeping, spool, watching
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose, open_writer
 from spendgraph.ledger.journal import Journal
 from spendgraph.ledger.records import ContextRow, PriceRow, Record
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from spendgraph.ledger.holds import Execute, WindowKey
     from spendgraph.ledger.place import Place
+    from spendgraph.ledger.watching import Watcher
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ class Writer:
         keeps_holds: This process has taken room, and renews its leases.
         journal: Holds the steps that are booked and not yet committed.
         thread: The ledger thread.
+        watchers: Told of the windows that a commit has changed, while the lock is held.
         windows: Ids of budgets' windows that are in the ledger, by budget, scope and start.
     """
 
@@ -87,6 +89,7 @@ class Writer:
         "place",
         "queued",
         "thread",
+        "watchers",
         "windows",
     )
 
@@ -99,6 +102,7 @@ class Writer:
         self._lock = threading.RLock()
         self.holder = new_id()
         self.keeps_holds = False
+        self.watchers: list[Watcher] = []
         self.windows: dict[WindowKey, int] = {}
         self._connection: sqlite3.Connection | None = None
         self._execute: Execute | None = None
@@ -316,6 +320,8 @@ class Writer:
     def _write(self, records: Sequence[Record]) -> None:
         """Write records in one transaction; the lock is held."""
         self._transact(lambda execute: write(execute, records))
+        if self.watchers:
+            watching.tell_of(records, self.watchers)
 
     def _transact(self, work: Callable[[Execute], T]) -> T:
         execute = self._execute or self._reconnect()

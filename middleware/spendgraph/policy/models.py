@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 from spendgraph.policy.approvals import Approvals
 from spendgraph.policy.breakers import COUNTERS, Breaker
 from spendgraph.policy.budgets import Budget
-from spendgraph.policy.scalars import BaggageTags, Count, Day, Tag, Tags, Text, Texts, Usd
+from spendgraph.policy.scalars import BaggageTags, Channels, Count, Day, Tag, Tags, Text, Texts, Usd
 from spendgraph.policy.section import Section
 from spendgraph.policy.vocabulary import workload_class
 
@@ -235,8 +235,8 @@ class Policy(Section):
     breakers: tuple[Breaker, ...] = ()
     """What stops the calls of a tenant, a feature or a task for a while when something looks wrong."""
 
-    notify: dict[Text, Texts] = Field(default_factory=dict)
-    """Who is told, and where: a name that owns budgets or stands in `to`, with apprise URLs such as `slack://...` or `mailto://...`."""
+    notify: dict[Text, Channels] = Field(default_factory=dict, repr=False)
+    """Who is told, and where: a name that owns budgets or stands in `to`, with apprise URLs such as `slack://...` or `mailto://...`; `${NAME}` in one is the environment variable."""
 
     on_ledger_error: dict[Text, Literal["block", "allow"]] = Field(default_factory=dict)
     """By environment, what happens when the ledger cannot be written: `block` refuses calls, `allow` lets them out and books them later; environments that are not named block."""

@@ -13,6 +13,7 @@ from spendgraph.policy.vocabulary import shortened, tag_name, tag_text
 MAX_USD = Decimal(1_000_000)
 MAX_USD_PLACES = 12
 MAX_PERCENT = 1000
+MAX_CHANNEL_CHARS = 2048
 SCOPES = ("call", "task", "thread")
 """What a budget may count for, beside tags."""
 
@@ -119,6 +120,15 @@ def _baggage_tag(value: object) -> str:
     return value if value == "task_id" and isinstance(value, str) else _tag(value)
 
 
+def _channel(value: object) -> str:
+    """Read the address of a channel; it is a secret, and no message shows any of it."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_CHANNEL_CHARS or not value.isprintable():
+        raise ValueError(
+            f"expected an apprise URL such as slack://... of at most {MAX_CHANNEL_CHARS:,} visible characters"
+        )
+    return value.strip()
+
+
 def _many(value: object) -> object:
     """One value where a list is expected is a list of one."""
     return (value,) if isinstance(value, str) else value
@@ -149,6 +159,13 @@ Text = Annotated[
 ]
 Tag = Annotated[str, BeforeValidator(_tag), WithJsonSchema({"type": "string"})]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)]
+Channels = Annotated[
+    tuple[Annotated[str, BeforeValidator(_channel)], ...],
+    BeforeValidator(_many),
+    WithJsonSchema(_TEXT_OR_LIST),
+]
+"""Addresses of channels, apprise URLs."""
+
 Tags = Annotated[tuple[Tag, ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)]
 Scopes = Annotated[
     tuple[Annotated[str, BeforeValidator(_scope)], ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)

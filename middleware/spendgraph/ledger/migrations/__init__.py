@@ -14,5 +14,6 @@ from spendgraph.ledger.migrations.ordered import migrations
 from spendgraph.ledger.migrations import books as books
 from spendgraph.ledger.migrations import budgets as budgets
 from spendgraph.ledger.migrations import breakers as breakers
+from spendgraph.ledger.migrations import alerts as alerts
 
 __all__ = ["migrations"]
