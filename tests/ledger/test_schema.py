@@ -25,6 +25,7 @@ NAMES = [
     "m005_create_views",
     "m006_create_budgets",
     "m007_create_approvals",
+    "m008_create_envelopes",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spendgraph.ledger.budgets import BudgetRow
+from spendgraph.ledger.envelopes import Envelope, Opening
 from spendgraph.ledger.holds import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.ledger import Ledger
 from spendgraph.ledger.reader import LedgerReader
@@ -11,6 +12,7 @@ from spendgraph.ledger.records import (
     CostBasis,
     DecisionRow,
     Entry,
+    EnvelopeRelease,
     HeldStep,
     HoldRelease,
     PriceRow,
@@ -34,11 +36,14 @@ __all__ = [
     "CostBasis",
     "DecisionRow",
     "Entry",
+    "Envelope",
+    "EnvelopeRelease",
     "HeldStep",
     "Hold",
     "HoldRelease",
     "Ledger",
     "LedgerReader",
+    "Opening",
     "PausedTask",
     "PriceRow",
     "Problem",

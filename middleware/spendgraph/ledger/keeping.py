@@ -10,6 +10,7 @@ from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger import holds
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.holds import Hold, Shortfall
+from spendgraph.ledger.records import EnvelopeRelease, HoldRelease
 
 if TYPE_CHECKING:
     from spendgraph.ledger.holds import Ask, Execute
@@ -53,6 +54,13 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
             writer.keeps_holds = True
             writer.thread.signal()  # which renews the leases from now on
     return found
+
+
+def giving_back(ask: Ask, hold: Hold) -> HoldRelease | EnvelopeRelease:
+    """What gives the room back that was taken for nobody."""
+    if ask.opens is not None:
+        return EnvelopeRelease(ask.opens.envelope_id)
+    return HoldRelease(ask.step.step_id, hold.draws, hold.envelopes)
 
 
 def keep(writer: Writer) -> None:

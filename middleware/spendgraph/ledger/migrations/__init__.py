@@ -13,5 +13,6 @@ from spendgraph.ledger.migrations.ordered import migrations
 
 from spendgraph.ledger.migrations import books as books
 from spendgraph.ledger.migrations import budgets as budgets
+from spendgraph.ledger.migrations import envelopes as envelopes
 
 __all__ = ["migrations"]
