@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SpendgraphError,
     )
     from spendgraph.hooks.embeddings import MeteredEmbeddings
+    from spendgraph.hooks.gate import BudgetGate
     from spendgraph.hooks.handler import SpendCallbackHandler
     from spendgraph.hooks.refusals import (
         ApprovalRequired,
@@ -45,6 +46,7 @@ __all__ = [
     "ApprovalError",
     "ApprovalRequired",
     "BudgetExceeded",
+    "BudgetGate",
     "ContextError",
     "ContextMissing",
     "CostContext",
@@ -69,6 +71,7 @@ _HOMES = {
     "ApprovalError": "spendgraph.errors",
     "ApprovalRequired": "spendgraph.hooks.refusals",
     "BudgetExceeded": "spendgraph.hooks.refusals",
+    "BudgetGate": "spendgraph.hooks.gate",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",
     "CostContext": "spendgraph.context",

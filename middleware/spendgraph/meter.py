@@ -323,6 +323,7 @@ class Meter:
         self.listener.closed = True
         DISPATCHER.detach(self.listener)
         self.recorder.settle(self.recorder.open_steps.values())
+        self.recorder.envelopes.close()
         self.ledger.close()
 
     async def aclose(self) -> None:

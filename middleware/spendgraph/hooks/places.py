@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spendgraph.context import CostContext
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
+    from spendgraph.ledger import Envelope
 
 
 _new = object.__new__
@@ -27,8 +28,10 @@ class Task:
         "attempts",
         "caps",
         "context",
+        "envelopes",
         "graph",
         "is_lone",
+        "is_over",
         "open_steps",
         "parent_task_id",
         "paused",
@@ -60,6 +63,9 @@ class Task:
         self.paused = False
         self.caps: tuple[Counter, ...] = ()
         """Ad-hoc limits on what runs inside, beside the policy's budgets."""
+        self.envelopes: tuple[Envelope, ...] = ()
+        """Room that its gates have set aside, or those of the tasks around it: its steps draw from it first."""
+        self.is_over = False
         self.attempts: dict[str, int] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.replays_left = replays_left
