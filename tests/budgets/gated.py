@@ -39,6 +39,15 @@ def policy(limit: str = "0.03", *, asks: bool = False, more: str = "") -> Policy
     )
 
 
+def saying(*words: str) -> Any:
+    """A node that costs nothing."""
+
+    def say(state: State) -> dict[str, list[str]]:
+        return {"said": list(words)}
+
+    return say
+
+
 def calling(model: ScriptedModel, name: str) -> RunnableLambda[State, Any]:
     """A node that calls the model, both ways."""
 
@@ -52,12 +61,12 @@ def calling(model: ScriptedModel, name: str) -> RunnableLambda[State, Any]:
 
 
 def gated(gate: BudgetGate, model: ScriptedModel) -> StateGraph[Any]:
-    """before (paid) -> budget -> work (paid); `sorry` is where a refusal may go."""
+    """From `before` (paid) to the gate to `work` (paid); `sorry` is where a refusal may go."""
     builder: StateGraph[Any] = StateGraph(State)
     builder.add_node("before", calling(model, "before"))
     builder.add_node("budget", gate)
     builder.add_node("work", calling(model, "work"))
-    builder.add_node("sorry", lambda _: {"said": ["sorry"]})
+    builder.add_node("sorry", saying("sorry"))
     builder.add_edge(START, "before")
     builder.add_edge("before", "budget")
     builder.add_edge("budget", "work")

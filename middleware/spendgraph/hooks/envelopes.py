@@ -22,16 +22,23 @@ class Taker(NamedTuple):
     """Which run of which gate took an envelope.
 
     Attributes:
-        gate: The gate.
+        gate: The gate in this process.
+        name: Its name, in any process.
         task_id: The task it was taken for.
         namespace: LangGraph's checkpoint namespace of the gate's run; empty outside of a graph.
         superstep: LangGraph's step.
     """
 
     gate: str
+    name: str
     task_id: str
     namespace: str
     superstep: int | None
+
+    @property
+    def key(self) -> str:
+        """What this run is known by: going on with the thread elsewhere, after a crash, runs under the same namespace."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.gate
 
     def replaces(self, other: Taker) -> bool:
         """Whether this run asks for what the other one has: the same gate, run again, not beside it in another branch."""

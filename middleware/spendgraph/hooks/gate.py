@@ -67,7 +67,7 @@ class BudgetGate(Runnable[Any, Any]):
     """
 
     def __init__(self, meter: Attachable, reserve: Reserve | None = None, on_deny: str = RAISE) -> None:
-        if not isinstance(on_deny, str) or not on_deny:
+        if not isinstance(on_deny, str) or not on_deny:  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
             raise ValueError(f"BudgetGate: expected on_deny='raise' or the name of a node, found {on_deny!r}")
         self.meter = meter
         self.on_deny = on_deny
@@ -138,7 +138,7 @@ class BudgetGate(Runnable[Any, Any]):
         try:
             if amount:
                 superstep = config.get("metadata", {}).get("langgraph_step")
-                taker = Taker(self._id, place.task.task_id, place.checkpoint_ns, superstep)
+                taker = Taker(self._id, self.get_name(), place.task.task_id, place.checkpoint_ns, superstep)
                 gating.take(place, taker, amount, recorder.envelopes, turn)
             else:
                 gating.look(place, None if amount is None else 1)
@@ -150,7 +150,7 @@ class BudgetGate(Runnable[Any, Any]):
                 self._decide(place, refusal, goto=self.on_deny if is_avoided else "")
             if not is_avoided:
                 run = self.meter.listener.attribution.enclosing()
-                if run is not None:
+                if run is not None and not turn.is_given_up:
                     note_refusal_in(run, refusal)
                 raise
             refusal.handled()

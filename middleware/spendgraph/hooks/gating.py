@@ -91,9 +91,8 @@ class Gating:
             return
         task, envelope_id = place.task, new_id()
         replaced = envelopes.replaced_by(task, taker)
-        key = f"{taker.namespace}/{taker.gate}" if taker.namespace else taker.gate
         asked = tuple(wants[n] for n in money)
-        opening = Opening(envelope_id, task.task_id, key, replaced)
+        opening = Opening(envelope_id, task.task_id, taker.key, replaced)
         ask = Ask(asked, nanousd, 0, self._row(place, envelope_id), opens=opening)
         hold = self._reserve(place, ask, tuple(budgets[n] for n in money), "the task wants to set aside")
         envelope = Envelope(envelope_id, hold.windows, tuple(want[:3] for want in asked))
