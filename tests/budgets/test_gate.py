@@ -187,6 +187,15 @@ def test_a_gate_of_a_closed_meter_stays_closed(path: Path) -> None:
         builder.compile().invoke(START_STATE, meter.config(ACME))
 
 
+def test_a_gate_stays_closed_inside_a_task_whose_meter_was_closed(path: Path) -> None:
+    """The task is still known; what follows would not be booked."""
+    meter = Meter(path, policy=policy())
+    with meter.task(ACME):
+        meter.close()
+        with pytest.raises(Refusal, match="its meter was closed"):
+            BudgetGate(meter).invoke(START_STATE)
+
+
 @pytest.mark.parametrize("reserve", [None, "5"])
 def test_without_budgets_the_gate_is_open(path: Path, reserve: str | None) -> None:
     """Attached or not: there is nothing to guard."""
