@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SpendgraphError,
     )
     from spendgraph.hooks.embeddings import MeteredEmbeddings
+    from spendgraph.hooks.gate import BudgetGate
     from spendgraph.hooks.handler import SpendCallbackHandler
     from spendgraph.hooks.refusals import (
         ApprovalRequired,
@@ -47,6 +48,7 @@ __all__ = [
     "ApprovalRequired",
     "BreakerOpen",
     "BudgetExceeded",
+    "BudgetGate",
     "ContextError",
     "ContextMissing",
     "CostContext",
@@ -72,6 +74,7 @@ _HOMES = {
     "ApprovalRequired": "spendgraph.hooks.refusals",
     "BreakerOpen": "spendgraph.hooks.refusals",
     "BudgetExceeded": "spendgraph.hooks.refusals",
+    "BudgetGate": "spendgraph.hooks.gate",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",
     "CostContext": "spendgraph.context",

@@ -332,6 +332,7 @@ class Meter:
         DISPATCHER.detach(self.listener)
         self.recorder.settle(self.recorder.open_steps.values())
         self.notifier.close()
+        self.recorder.envelopes.close()
         self.ledger.close()
 
     async def aclose(self) -> None:

@@ -27,6 +27,7 @@ NAMES = [
     "m007_create_approvals",
     "m008_create_breakers",
     "m009_create_alerts",
+    "m010_create_envelopes",
 ]
 
 

@@ -158,6 +158,12 @@ class BudgetAuthority:
                 return TooDear(counter.budget, Shortfall(want, 0, 0, asked))
         return Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
 
+    def windows_of(self, call: Call) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
+        """The windows in which a call would count, and the budget of each; limits on single calls are left out."""
+        counters = [each for each in (*self._counters_of(call), *call.caps) if "call" not in each.budget.per]
+        wants = tuple(self._want(counter, call, is_free=False) for counter in counters)
+        return wants, tuple(counter.budget for counter in counters)
+
     def learn(self, feature: str, what: str, cost_nanousd: int) -> None:
         """Remember what a call of a model or tool cost."""
         self.history.add(feature, what, cost_nanousd)

@@ -169,7 +169,8 @@ class Attribution:
         context = self.private(context.replace(task_id=task_id))
         parent_task = None if enclosing is None else enclosing.task_id
         task = Task(task_id, context, self.recorder.clock(), parent_task_id=parent_task)
-        task.caps = () if enclosing is None else enclosing.caps
+        if enclosing is not None:
+            task.caps, task.envelopes = enclosing.caps, enclosing.envelopes
         return TaskScope(context, task_id, parent_task, opened_in=parent, owner=self.owner, state=task)
 
     def current_task(self) -> Task | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spendgraph.context import CostContext
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
+    from spendgraph.ledger import Envelope
 
 
 _new = object.__new__
@@ -29,8 +30,10 @@ class Task:
         "attempts",
         "caps",
         "context",
+        "envelopes",
         "graph",
         "is_lone",
+        "is_over",
         "open_steps",
         "parent_task_id",
         "paused",
@@ -67,6 +70,9 @@ class Task:
         """Threads whose graph was resumed with a single value, and the approval that it has answered."""
         self.recent: RecentCalls | None = None
         """Its latest calls, where a breaker looks for loops."""
+        self.envelopes: tuple[Envelope, ...] = ()
+        """Room that its gates have set aside, or those of the tasks around it: its steps draw from it first."""
+        self.is_over = False
         self.attempts: dict[str, int] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.replays_left = replays_left

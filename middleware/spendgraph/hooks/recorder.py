@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from spendgraph.budgets.matching import Counter
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.hooks.admission import Admission
+from spendgraph.hooks.envelopes import Envelopes
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
 from spendgraph.hooks.references import References
@@ -78,6 +79,7 @@ class StepRecorder:
         self.here: Callable[[], Place] = self._nowhere
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
+        self.envelopes = Envelopes(ledger)
         self._references = References()
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
@@ -91,6 +93,11 @@ class StepRecorder:
     def reserves(self) -> bool:
         """Whether opening a step may take room in budgets."""
         return self._reservations is not None
+
+    @property
+    def reservations(self) -> Reservations | None:
+        """What takes room in budgets; `None` where there are none."""
+        return self._reservations
 
     def cap(self, task: Task, limit: Budget) -> None:
         """Limit what runs inside a task, beside the policy's budgets."""
@@ -280,6 +287,7 @@ class StepRecorder:
 
         A task that never had a row gets one, so that what was started can be counted.
         """
+        self.envelopes.give_back(task, is_over=status != "paused")
         ended_us = None if status == "paused" else self.ledger.end_time(task.started_us)
         records: list[Record] = [
             *self._references.announcement(task),

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
 from spendgraph.budgets.breakers import Guarded
-from spendgraph.clock import from_us
 from spendgraph.hooks.asking import Asking
 from spendgraph.hooks.dear_calls import DearCalls
+from spendgraph.hooks.exceeding import exceeded
+from spendgraph.hooks.gating import Gating
 from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
-from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +74,7 @@ class Reservations:
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s, notifier)
         self._notifier = notifier
         self._dear = DearCalls(policy.budgets, notifier)
+        self.gating = Gating(ledger, self._authority, self._asking, self._loop_wait_s, notifier)
 
     def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
         """Take room for a step that is about to start, and note it on the step.
@@ -143,12 +144,12 @@ class Reservations:
             self._dear.look(step, row)
         if hold is None:
             return row
-        return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws, hold.probes)
+        return HeldStep(tuple(row), *hold)
 
     def release(self, step: OpenStep) -> None:
         """Give back what was held for a step that was not sent after all."""
         if step.hold is not None:
-            self._ledger.book(HoldRelease(step.step_id, step.hold.draws))
+            self._ledger.book(HoldRelease(step.step_id, step.hold.draws, step.hold.envelopes))
 
     def _take(self, step: OpenStep, need: Need, guarded: Guarded) -> None:
         wants = (*need.wants, *guarded.wants)
@@ -167,7 +168,8 @@ class Reservations:
             need.tokens,
             self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
             () if payer in self._written else self._references(place),
-            guarded.guards,
+            envelopes=place.task.envelopes,
+            breakers=guarded.guards,
         )
         taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
         rounds: dict[str, int] = {}
@@ -218,32 +220,7 @@ class Reservations:
         raise refusal
 
     def _exceeded(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
-        from spendgraph.hooks.refusals import BudgetExceeded
-
-        want = found.want
-        limit = want.limit or 0
-        is_cap = want.scope.startswith("cap=")
-        whose = f" for {want.scope}" if want.scope and not is_cap else ""
-        allowed, spent, held, asked = (
-            format_usd(count) if want.unit == "nanousd" else f"{count:,} {want.unit}"
-            for count in (limit, found.spent, found.held, found.asked)
-        )
-        reason = (
-            f"budget {budget.name!r}{whose} allows {allowed}; {spent} is spent, {held} is held by calls under way,"
-            f" and this call asks for {asked}"
-        )
-        return BudgetExceeded(
-            f"The {step.kind} call was not sent: {reason}.",
-            hint="Raise the cap of the block." if is_cap else _hint(budget, found),
-            budget=budget.name,
-            owner=budget.owner or "",
-            scope=want.scope,
-            window="" if "call" in budget.per else from_us(want.start_us).isoformat(),
-            limit=limit,
-            spent=found.spent,
-            held=found.held,
-            asked=found.asked,
-        )
+        return exceeded(f"The {step.kind} call was not sent", "this call asks for", budget, found)
 
     def _refuse_unbounded(self, step: OpenStep, found: Unbounded) -> None:
         from spendgraph.hooks.refusals import UnboundedCall
@@ -267,14 +244,3 @@ class Reservations:
             scope=found.counter.scope,
             limit=budget.limit,
         )
-
-
-def _hint(budget: Budget, found: Shortfall) -> str:
-    """What can be done about a budget that has not enough room."""
-    want = found.want
-    hint = f"Raise limit_{'usd' if want.unit == 'nanousd' else want.unit} of the budget in the policy file"
-    if budget.owner:
-        hint += f" (its owner is {budget.owner})"
-    if want.end_us is not None and found.asked <= (want.limit or 0):
-        hint += f", or wait for its next window at {from_us(want.end_us).isoformat()}"
-    return f"{hint}."

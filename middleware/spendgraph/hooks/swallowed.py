@@ -27,6 +27,13 @@ def note_refusal(run: Run, error: BaseException) -> None:
             root.refused = [*(root.refused or ()), (run.parent, cast("Refusal", error))]
 
 
+def note_refusal_in(run: Run, error: BaseException) -> None:
+    """Remember that something inside this run was refused which is no call, and no run of its own."""
+    if is_refusal(error):
+        root = run.root
+        root.refused = [*(root.refused or ()), (run, cast("Refusal", error))]
+
+
 def note_admission(run: Run) -> None:
     """A call was admitted: what its parent run was refused before is settled."""
     root = run.root

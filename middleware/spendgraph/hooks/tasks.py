@@ -77,6 +77,7 @@ class TaskBlock:
         task = task_of(scope)
         self._last_id = task.task_id
         self._listener.settle(task.open_steps.values())
+        self._listener.recorder.envelopes.give_back(task)
         status = task_status(error)
         if not task.paused and (task.announced or status == "refused"):
             self._listener.recorder.end_task(task, status)

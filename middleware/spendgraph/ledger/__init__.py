@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spendgraph.ledger.breakers import Blocked, Guard
 from spendgraph.ledger.budgets import BudgetRow
+from spendgraph.ledger.envelopes import Envelope, Opening
 from spendgraph.ledger.holds import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.ledger import Ledger
 from spendgraph.ledger.reader import LedgerReader
@@ -12,6 +13,7 @@ from spendgraph.ledger.records import (
     CostBasis,
     DecisionRow,
     Entry,
+    EnvelopeRelease,
     HeldStep,
     HoldRelease,
     PriceRow,
@@ -36,12 +38,15 @@ __all__ = [
     "CostBasis",
     "DecisionRow",
     "Entry",
+    "Envelope",
+    "EnvelopeRelease",
     "Guard",
     "HeldStep",
     "Hold",
     "HoldRelease",
     "Ledger",
     "LedgerReader",
+    "Opening",
     "PausedTask",
     "PriceRow",
     "Problem",

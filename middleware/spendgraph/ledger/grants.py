@@ -98,6 +98,14 @@ def beyond(execute: Execute, want: Want, task_id: str, over: int, now_us: int) -
     return tuple(draws)
 
 
+def allowed(execute: Execute, want: Want, task_id: str, now_us: int) -> int:
+    """How far a window may pass its limit for a task: by its own grants, everybody's, and what others have used of theirs."""
+    since_us = want.start_us if want.since_us is None else want.since_us
+    found = execute(_OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)).fetchall()
+    room = sum(amount if to in {"", task_id} else used for _, to, amount, used in found)
+    return int(room)
+
+
 def draw(execute: Execute, draws: Sequence[Draw]) -> None:
     """Note what a call draws."""
     for grant_id, amount in draws:

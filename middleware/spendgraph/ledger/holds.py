@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from spendgraph.ledger import approvals, breakers, grants
+from spendgraph.ledger import approvals, breakers, envelopes, grants
+from spendgraph.ledger.asks import Ask, Hold, Shortfall, Want, WindowKey
 from spendgraph.ledger.corrections import late_correction
-from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow
-from spendgraph.ledger.statements import AGAIN, INSERT_STEP, STEPS_AT_ONCE
+from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
+from spendgraph.ledger.statements import AGAIN, INSERT_STEP, OVERRUN, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from spendgraph.ledger.breakers import Guard
+__all__ = ["Ask", "Hold", "Shortfall", "Want", "WindowKey"]
 
 Execute = Callable[..., "sqlite3.Cursor"]
 
@@ -34,76 +35,6 @@ UNHEARD: Final = "the end of the call was never heard"
 LEASE_US: Final = 120_000_000
 """How long a hold outlives a process that was killed, at most."""
 
-
-class Want(NamedTuple):
-    """Room wanted in one window.
-
-    Attributes:
-        budget: The budget's name.
-        scope: Whose counter, or empty.
-        start_us: The window's start.
-        end_us: Its end, or `None`.
-        since_us: For a rolling budget, the start of the oldest window that still counts; else `None`.
-        unit: What the limit counts: `nanousd`, `tokens` or `calls`.
-        limit: The most that may be spent and held together, in that unit; `None` lets everything in.
-        notes: Spending, in that unit, of which a person has to take note before more may be spent.
-    """
-
-    budget: str
-    scope: str
-    start_us: int
-    end_us: int | None
-    since_us: int | None
-    unit: str
-    limit: int | None
-    notes: tuple[int, ...] = ()
-
-
-class Ask(NamedTuple):
-    """Room for one call, wanted in several windows at once.
-
-    Attributes:
-        wants: The windows.
-        nanousd: How much money.
-        tokens: How many tokens.
-        step: The row to book, at the full amount, should the call's end never be heard.
-        first: What that row refers to and the ledger may not have yet.
-        breakers: Breakers that the call must find closed.
-    """
-
-    wants: tuple[Want, ...]
-    nanousd: int
-    tokens: int
-    step: StepRow
-    first: tuple[Record, ...] = ()
-    breakers: tuple[Guard, ...] = ()
-
-
-class Hold(NamedTuple):
-    """Room that was taken: the ids of the windows, how much, what of it grants gave, and the breakers it tries."""
-
-    windows: tuple[int, ...]
-    nanousd: int
-    tokens: int
-    draws: tuple[grants.Draw, ...] = ()
-    probes: tuple[tuple[str, str], ...] = ()
-
-
-class Shortfall(NamedTuple):
-    """The first window that does not let a call in; amounts are in the window's unit.
-
-    `threshold` is `None` where there is not enough room, else the spending of which nobody has taken note yet.
-    """
-
-    want: Want
-    spent: int
-    held: int
-    asked: int
-    threshold: int | None = None
-
-
-WindowKey = tuple[str, str, int]
-"""Budget, scope and start: what a window is known by before it has an id."""
 
 _FIND: Final = "SELECT window_id FROM windows WHERE budget = ? AND scope = ? AND start_us = ?"
 
@@ -128,17 +59,6 @@ _ENTRY, _STATUS, _COST, _INPUT, _OUTPUT = (
 _HOLD: Final = """\
 INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
-
-# In strict mode there is none; in expected mode it says that the window is closed, and by how much.
-_OVERRUN: Final = """\
-INSERT INTO decisions (decision_id, kind, outcome, reason, task_id, step_id, context_id, detail, decided_us)
-SELECT ?1 || '/overrun/' || w.window_id, 'budget', 'overrun',
-  'a call cost more than was held for it, and budget ' || w.budget || ' is spent beyond its limit', ?2, ?1, ?3,
-  json_object('budget', w.budget, 'scope', w.scope, 'overrun_nanousd', min(w.spent_nanousd - b.limit_amount, ?5)), ?4
-FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
-WHERE w.window_id = ?6 AND b.unit = 'nanousd' AND w.spent_nanousd > b.limit_amount
-ORDER BY b.version DESC LIMIT 1
-ON CONFLICT DO NOTHING"""
 
 _EXPIRED: Final = "SELECT windows, held_nanousd, held_tokens, step FROM holds WHERE lease_until_us < ?"
 _RENEW: Final = "UPDATE holds SET lease_until_us = ? WHERE holder = ?"
@@ -214,12 +134,15 @@ def reserve(
         known: Ids of windows by their keys, of those that are committed.
         is_counted: Everything known is counted. Before, what is held may be spent already.
     """
+    if ask.opens is not None:
+        envelopes.make_way(execute, ask.opens)
     windows = tuple(known.get(want[:3]) or _window(execute, want) for want in ask.wants)
     sql = _statements(len(windows))
     counters = {row[0]: row for row in execute(sql.counters, windows)}
     if len(counters) < len(windows):  # somebody has pruned what was known
         windows = tuple(_window(execute, want) for want in ask.wants)
         counters = {row[0]: row for row in execute(sql.counters, windows)}
+    offered = envelopes.offer(execute, ask.wants, ask.nanousd, ask.envelopes)
     draws: tuple[grants.Draw, ...] = ()
     for want, window_id in zip(ask.wants, windows, strict=True):
         if want.limit is None:
@@ -235,21 +158,30 @@ def reserve(
             unnoted = _unnoted(execute, want, seen)
             if unnoted is not None:
                 return Shortfall(want, spent, held, asked, unnoted)
+        if offered.credit and want.unit == "nanousd":
+            held -= offered.credit.get(want[:2], 0)
         over = spent + held + asked - want.limit
         if over > 0:
             drawn = grants.beyond(execute, want, ask.step.task_id, over, now_us)
             if drawn is None:
-                return Shortfall(want, spent, held, asked)
+                missing = over - grants.allowed(execute, want, ask.step.task_id, now_us)
+                return Shortfall(want, spent, held, asked, None, missing)
             draws += drawn
+    if ask.is_question:
+        return Hold(windows, 0, 0)
     for record in ask.first:
         for insert in AGAIN[type(record)]:
             execute(insert, tuple(record))
     grants.draw(execute, draws)
+    if ask.opens is not None:
+        envelopes.open_one(execute, ask.opens, holder, windows, ask.nanousd, draws, now_us + LEASE_US)
+        return Hold(windows, ask.nanousd, 0, draws)
     execute(sql.take, (ask.nanousd, ask.tokens, 1, *windows))
     step_id, step = ask.step.step_id, orjson.dumps(tuple(ask.step)).decode()
     held_by = (step_id, holder, orjson.dumps(windows).decode())
     execute(_HOLD, (*held_by, ask.nanousd, ask.tokens, step, now_us + LEASE_US))
-    return Hold(windows, ask.nanousd, ask.tokens, draws)
+    envelopes.draw(execute, offered)
+    return Hold(windows, ask.nanousd, ask.tokens, draws, offered.returnable)
 
 
 def _unnoted(execute: Execute, want: Want, spent: int) -> int | None:
@@ -277,21 +209,23 @@ def book(execute: Execute, record: HeldStep) -> None:
             grants.put_back(
                 execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True))
             )
+        if record.envelopes:
+            envelopes.settle(execute, record.envelopes, record.held_nanousd - row.cost_nanousd)
     _settle(execute, row, record.windows, held)
     if record.probes:
         breakers.end_probe(execute, row, record.probes)
     if row.cost_nanousd > record.held_nanousd:
         for window_id in record.windows:
             overrun = (row.step_id, row.task_id, row.context_id, row.recorded_us, row.cost_nanousd, window_id)
-            execute(_OVERRUN, overrun)
+            execute(OVERRUN, overrun)
 
 
 def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
     """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
     alike: dict[tuple[int, ...], list[HeldStep]] = {}
     for record in records:
-        is_plain = not record.draws and not record.probes
-        if is_plain and record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd:
+        is_usual = record.step[_ENTRY] == "charge" and not (record.draws or record.envelopes or record.probes)
+        if is_usual and record.step[_COST] <= record.held_nanousd:
             alike.setdefault(tuple(record.windows), []).append(record)
         else:
             book(execute, record)
@@ -338,26 +272,30 @@ def release(execute: Execute, record: HoldRelease) -> None:
         grants.put_back(execute, record.draws)
         windows = orjson.loads(found[0])
         execute(_statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
+        envelopes.settle(execute, record.envelopes, found[1])
 
 
 def renew(execute: Execute, holder: str, now_us: int) -> bool:
-    """Renew the leases of a process's holds; whether it has any."""
-    return execute(_RENEW, (now_us + LEASE_US, holder)).rowcount > 0
+    """Renew the leases of a process's holds and envelopes; whether it has any."""
+    has_envelopes = envelopes.renew(execute, holder, now_us + LEASE_US)
+    return execute(_RENEW, (now_us + LEASE_US, holder)).rowcount > 0 or has_envelopes
 
 
 def has_expired(execute: Execute, now_us: int) -> bool:
-    """Whether there are calls whose process has not renewed its lease."""
-    return execute(f"{_EXPIRED} LIMIT 1", (now_us,)).fetchone() is not None
+    """Whether there are calls or envelopes whose process has not renewed its lease."""
+    found = execute(f"{_EXPIRED} LIMIT 1", (now_us,)).fetchone()
+    return found is not None or envelopes.has_expired(execute, now_us)
 
 
 def book_expired(execute: Execute, now_us: int) -> set[int]:
-    """Book the calls whose process has not renewed its lease, at what was held; the windows they count in."""
+    """Book the calls whose process has not renewed its lease, at what was held, and give its envelopes back; the windows that the calls count in."""
     changed: set[int] = set()
     for windows, held_nanousd, held_tokens, step in execute(_EXPIRED, (now_us,)).fetchall():
         row = _step(orjson.loads(step))._replace(recorded_us=now_us)
         ids = tuple(orjson.loads(windows))
         book(execute, HeldStep(tuple(row), ids, held_nanousd, held_tokens))
         changed.update(ids)
+    envelopes.release_expired(execute, now_us)
     return changed
 
 

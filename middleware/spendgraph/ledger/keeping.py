@@ -11,6 +11,7 @@ from spendgraph.ledger import guarding, holds, watching
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.holds import Hold, Shortfall
+from spendgraph.ledger.records import EnvelopeRelease, HoldRelease
 
 if TYPE_CHECKING:
     from spendgraph.ledger.holds import Ask, Execute
@@ -61,6 +62,13 @@ def reserve(
             writer.keeps_holds = True
             writer.thread.signal()  # which renews the leases from now on
     return found
+
+
+def giving_back(ask: Ask, hold: Hold) -> HoldRelease | EnvelopeRelease:
+    """What gives the room back that was taken for nobody."""
+    if ask.opens is not None:
+        return EnvelopeRelease(ask.opens.envelope_id)
+    return HoldRelease(ask.step.step_id, hold.draws, hold.envelopes)
 
 
 def keep(writer: Writer) -> None:

@@ -22,7 +22,6 @@ from spendgraph.ledger.holds import Hold, Shortfall
 from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
-from spendgraph.ledger.records import HoldRelease
 from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.switchboard import Switchboard
 from spendgraph.ledger.thread import Request
@@ -228,7 +227,7 @@ class Ledger(LedgerReader):
 
         def give_back(found: object) -> None:
             if isinstance(found, Hold):
-                writer.post((HoldRelease(ask.step.step_id),))
+                writer.post((keeping.giving_back(ask, found),))
 
         found = self._wait_for_thread(
             lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s), loop_wait_s, give_back

@@ -15,7 +15,7 @@ from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
 from spendgraph.ledger.connection import diagnose, open_reader
-from spendgraph.ledger.history import Median, median_task_cost
+from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
 from spendgraph.ledger.place import Place, find_place
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
@@ -167,6 +167,11 @@ class LedgerReader:
         at_us = to_us(at) if isinstance(at, datetime) else at
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(_WINDOWS, (at_us,))]
+
+    def finished_task_costs(self, feature: str) -> list[int]:
+        """What the latest finished tasks of a feature have cost in nano-USD, at most 256 of them, in no order."""
+        with self._reading() as connection:
+            return finished_task_costs(connection, feature)
 
     def approvals(self, *, pending: bool = False) -> list[dict[str, Any]]:
         """What people were asked for and what they said, the oldest first, with the tags of who pays.

@@ -166,6 +166,8 @@ class HeldStep(NamedTuple):
     held_tokens: int
     draws: tuple[tuple[str, int], ...] = ()
     """Of what was held, what grants gave: their ids and amounts, in the unit of each."""
+    envelopes: tuple[tuple[str, int], ...] = ()
+    """Of what was held, what envelopes gave: their ids, and how much of it goes back to each at most."""
     probes: tuple[tuple[str, str], ...] = ()
     """The breakers, by name and scope, that the call was let through by to try."""
 
@@ -175,8 +177,24 @@ class HoldRelease(NamedTuple):
 
     hold_id: str
     draws: tuple[tuple[str, int], ...] = ()
+    envelopes: tuple[tuple[str, int], ...] = ()
+
+
+class EnvelopeRelease(NamedTuple):
+    """A task is over, and what it had set aside and not used goes back."""
+
+    envelope_id: str
 
 
 Record = (
-    StepRow | ContextRow | PriceRow | TaskStart | TaskEnd | TaskOutcome | DecisionRow | HeldStep | HoldRelease
+    StepRow
+    | ContextRow
+    | PriceRow
+    | TaskStart
+    | TaskEnd
+    | TaskOutcome
+    | DecisionRow
+    | HeldStep
+    | HoldRelease
+    | EnvelopeRelease
 )

@@ -478,6 +478,19 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%S', a.delivered_us / 1000000, 'unixepoch') || printf('.%06dZ', a.delivered_us % 1000000) AS delivered, a.waiting, a.attempts, a.error, a.task_id, a.alert_id
 FROM alerts AS a;
 
+CREATE TABLE envelopes (
+  envelope_id TEXT NOT NULL PRIMARY KEY,
+  task_id TEXT NOT NULL, -- whose calls draw from it
+  gate TEXT NOT NULL, -- which gate took it: one envelope for each gate of a task
+  holder TEXT NOT NULL, -- the process that runs the task
+  windows TEXT NOT NULL CHECK (json_valid(windows)), -- ids, a JSON list
+  amount_nanousd INTEGER NOT NULL, -- when it was taken
+  held_nanousd INTEGER NOT NULL, -- what is left; what its calls hold is theirs
+  draws TEXT NOT NULL CHECK (json_valid(draws)), -- of the amount, what grants gave: ids and amounts, JSON
+  lease_until_us INTEGER NOT NULL, -- renewed while the process lives; afterwards anybody gives the rest back
+  UNIQUE (task_id, gate)
+) STRICT, WITHOUT ROWID;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -504,3 +517,6 @@ VALUES (8, 'spendgraph', 'm008_create_breakers', strftime('%Y-%m-%d %H:%M:%f000+
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (9, 'spendgraph', 'm009_create_alerts', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (10, 'spendgraph', 'm010_create_envelopes', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

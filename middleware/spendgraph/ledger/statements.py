@@ -58,6 +58,17 @@ _TASK_OUTCOME = "UPDATE tasks SET outcome = ?2, value_nanousd = ?3 WHERE task_id
 
 INSERT_STEP: Final = _insert("steps", "step_id", StepRow._fields)
 
+# In strict mode there is none; in expected mode it says that the window is closed, and by how much.
+OVERRUN: Final = """\
+INSERT INTO decisions (decision_id, kind, outcome, reason, task_id, step_id, context_id, detail, decided_us)
+SELECT ?1 || '/overrun/' || w.window_id, 'budget', 'overrun',
+  'a call cost more than was held for it, and budget ' || w.budget || ' is spent beyond its limit', ?2, ?1, ?3,
+  json_object('budget', w.budget, 'scope', w.scope, 'overrun_nanousd', min(w.spent_nanousd - b.limit_amount, ?5)), ?4
+FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
+WHERE w.window_id = ?6 AND b.unit = 'nanousd' AND w.spent_nanousd > b.limit_amount
+ORDER BY b.version DESC LIMIT 1
+ON CONFLICT DO NOTHING"""
+
 STATEMENTS: Final[dict[type, tuple[str, ...]]] = {
     StepRow: (INSERT_STEP,),
     ContextRow: (_insert("contexts", "context_id", ContextRow._fields),),

@@ -127,10 +127,13 @@ GROUP BY w.window_id"""
 
 _HELD = """\
 SELECT w.window_id, w.budget, w.scope, w.held_nanousd, w.held_tokens, w.held_calls,
-  coalesce(sum(h.held_nanousd), 0) AS nanousd, coalesce(sum(h.held_tokens), 0) AS tokens, count(h.hold_id) AS calls
+  coalesce(sum(h.held_nanousd), 0) AS nanousd, coalesce(sum(h.held_tokens), 0) AS tokens, coalesce(sum(h.calls), 0) AS calls
 FROM windows AS w
-LEFT JOIN (SELECT holds.*, value AS window_id FROM holds, json_each(holds.windows)) AS h
-  ON h.window_id = w.window_id
+LEFT JOIN (
+  SELECT held_nanousd, held_tokens, 1 AS calls, value AS window_id FROM holds, json_each(holds.windows)
+  UNION ALL
+  SELECT held_nanousd, 0, 0, value FROM envelopes, json_each(envelopes.windows)
+) AS h ON h.window_id = w.window_id
 GROUP BY w.window_id"""
 
 
@@ -147,6 +150,9 @@ def _windows(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
     orphans = "SELECT step_id FROM step_windows AS m WHERE NOT EXISTS (SELECT 1 FROM steps AS s WHERE s.step_id = m.step_id)"
     for (step_id,) in connection.execute(orphans):
         yield f"step {step_id}", "is charged to a window, but does not exist"
+    broken = "SELECT envelope_id, held_nanousd, amount_nanousd FROM envelopes WHERE held_nanousd NOT BETWEEN 0 AND amount_nanousd"
+    for envelope_id, held, amount in connection.execute(broken):
+        yield f"envelope {envelope_id}", f"has {held} nanousd left of {amount}"
 
 
 _CORRECTIONS = """\

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from spendgraph.ledger import holds
-from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow
+from spendgraph.ledger import envelopes, holds
+from spendgraph.ledger.records import EnvelopeRelease, HeldStep, HoldRelease, Record, StepRow
 from spendgraph.ledger.statements import AGAIN, STATEMENTS, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def _write(execute: Execute, record: Record, statements: dict[type, tuple[str, .
         holds.book(execute, record)  # type: ignore[arg-type]
     elif kind is HoldRelease:
         holds.release(execute, record)  # type: ignore[arg-type]
+    elif kind is EnvelopeRelease:
+        envelopes.release(execute, record[0])  # type: ignore[arg-type]
     else:
         for sql in statements[kind]:
             # Binding a plain tuple is three times as fast as binding a named one.

@@ -7,7 +7,7 @@ from spendgraph.pricing.book import PriceBook
 from spendgraph.pricing.cache_ttl import with_cache_ttl
 from spendgraph.pricing.ceiling import input_ceiling, output_ceiling
 from spendgraph.pricing.estimate import estimate_tokens, estimate_usage
-from spendgraph.pricing.expect import CostHistory, expected_input, expected_output
+from spendgraph.pricing.expect import CostHistory, expected_input, expected_output, quantile_of
 from spendgraph.pricing.langchain import read_langchain, read_langchain_error
 from spendgraph.pricing.price import Price
 from spendgraph.pricing.provider import read_provider
@@ -31,6 +31,7 @@ __all__ = [
     "input_ceiling",
     "merge_stream",
     "output_ceiling",
+    "quantile_of",
     "read_langchain",
     "read_langchain_error",
     "read_provider",

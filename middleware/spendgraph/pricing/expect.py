@@ -50,6 +50,13 @@ class CostHistory:
             costs.append(cost_nanousd)
             self._seen[key] = self._seen.get(key, 0) + 1
 
+    def dearest(self, feature: str, q: float) -> int | None:
+        """The dearest of a feature's quantiles, over all models and tools of which enough calls were seen."""
+        with self._changing:
+            keys = [key for key in self._costs if key[0] == feature]
+        found = [self.quantile(*key, q) for key in keys]
+        return max((cost for cost in found if cost is not None), default=None)
+
     def quantile(self, feature: str, what: str, q: float) -> int | None:
         """The smallest cost seen that a share `q` of the calls did not exceed; `None` while too few were seen."""
         costs = self._costs.get((feature, what))
@@ -63,6 +70,13 @@ class CostHistory:
                 known = seen, ordered[min(math.ceil(q * len(ordered)), len(ordered)) - 1]
                 self._quantiles[feature, what, q] = known
         return known[1]
+
+
+def quantile_of(costs: list[int], q: float) -> int | None:
+    """The smallest of some costs that a share `q` of them does not exceed; `None` while there are too few."""
+    if len(costs) < ENOUGH:
+        return None
+    return sorted(costs)[min(math.ceil(q * len(costs)), len(costs)) - 1]
 
 
 def expected_input(inputs: object, parameters: object) -> int:

@@ -15,5 +15,6 @@ from spendgraph.ledger.migrations import books as books
 from spendgraph.ledger.migrations import budgets as budgets
 from spendgraph.ledger.migrations import breakers as breakers
 from spendgraph.ledger.migrations import alerts as alerts
+from spendgraph.ledger.migrations import envelopes as envelopes
 
 __all__ = ["migrations"]
