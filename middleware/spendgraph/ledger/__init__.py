@@ -22,6 +22,7 @@ from spendgraph.ledger.records import (
     TaskOutcome,
     TaskStart,
     TaskStatus,
+    UnheldStep,
 )
 from spendgraph.ledger.resume import PausedTask
 from spendgraph.ledger.tree import TaskTree
@@ -52,5 +53,6 @@ __all__ = [
     "TaskStart",
     "TaskStatus",
     "TaskTree",
+    "UnheldStep",
     "Want",
 ]

@@ -42,8 +42,12 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
 
     found = writer.transact(take, timeout=timeout)
     if isinstance(found, Shortfall):
-        writer.drain(timeout=timeout)
-        found = writer.transact(count_all, timeout=timeout)
+        try:
+            writer.drain(timeout=timeout)
+            found = writer.transact(count_all, timeout=timeout)
+        except LedgerUnavailable as error:
+            error.had_no_room = True
+            raise
     if isinstance(found, Hold):
         if len(known) > _MOST_KNOWN:
             known.clear()

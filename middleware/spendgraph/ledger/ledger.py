@@ -149,18 +149,30 @@ class Ledger(LedgerReader):
             )
         return latest
 
+    def unpaid_time(self) -> int:
+        """The time for what costs nothing, which is never refused: at least the ledger's latest."""
+        return max(self._clock(), self._latest_us)
+
     def end_time(self, started_us: int) -> int:
         """The time for an end, which is never refused: at least the start's."""
         return max(self._clock(), started_us)
 
-    def ready(self) -> None:
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last write failed, and none has succeeded since."""
+        return self._writer.failure is not None
+
+    def ready(self, *, wait_s: float = 1.0) -> None:
         """Ask, before anything paid for starts, whether its step can be written.
+
+        Args:
+            wait_s: How long to wait for other processes; on an event loop it is 25 ms.
 
         Raises:
             LedgerUnavailable: The last write failed, and trying again fails now.
         """
         if self._writer.failure is not None:
-            self._retry()
+            self._retry(wait_s)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything posted is written.
@@ -195,11 +207,13 @@ class Ledger(LedgerReader):
         return not isinstance(await done, Exception)
 
     def register(self, budgets: Sequence[BudgetRow]) -> None:
-        """Keep a version of every budget that is new or has changed.
+        """Keep a version of every budget that is new or has changed; of none there is nothing to write.
 
         Raises:
             LedgerUnavailable: The ledger cannot be written.
         """
+        if not budgets:
+            return
         now_us = self._clock()
 
         def act(execute: Execute) -> None:
@@ -228,7 +242,7 @@ class Ledger(LedgerReader):
 
         def give_back(found: object) -> None:
             if isinstance(found, Hold):
-                writer.post((HoldRelease(ask.step.step_id),))
+                writer.post((HoldRelease(ask.step.step_id, found.draws),))
 
         found = self._wait_for_thread(
             lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s), loop_wait_s, give_back
@@ -329,9 +343,9 @@ class Ledger(LedgerReader):
         with super()._reading() as connection:
             yield connection
 
-    def _retry(self) -> None:
+    def _retry(self, wait_s: float) -> None:
         if _get_running_loop() is None:
-            self._writer.drain(timeout=1.0)
+            self._writer.drain(timeout=wait_s)
             return
         result = self._wait_for_thread(None, LOOP_WAIT_S)
         if isinstance(result, LedgerError):

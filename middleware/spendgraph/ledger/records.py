@@ -138,8 +138,9 @@ class DecisionRow(NamedTuple):
     """Anything decided other than *allow*, with its reason.
 
     `kind` is `context` (a run tried to change who pays), `attribution` (required tags missing), `price` (no
-    price known), `usage` (counts that contradict each other); `outcome` is `ignored`, `recorded` or
-    `refused`; `detail` is JSON.
+    price known), `usage` (counts that contradict each other), `budget`, `approval`, `ledger` (a call that was let
+    out although the ledger could not be written); `outcome` is `ignored`, `recorded`, `refused`, `overrun` or
+    `allowed`; `detail` is JSON.
     """
 
     decision_id: str
@@ -168,6 +169,17 @@ class HeldStep(NamedTuple):
     """Of what was held, what grants gave: their ids and amounts, in the unit of each."""
 
 
+class UnheldStep(NamedTuple):
+    """A step that was let out while the ledger could not be written: nothing was held for it.
+
+    `step` is a `StepRow` as a plain tuple, a charge or the correction of one; `windows` are the windows it is charged
+    to, each by budget, scope, start and end, because nobody could ask for their ids.
+    """
+
+    step: tuple[Any, ...]
+    windows: tuple[tuple[str, str, int, int | None], ...]
+
+
 class HoldRelease(NamedTuple):
     """A call for which room was held was not sent after all."""
 
@@ -176,5 +188,14 @@ class HoldRelease(NamedTuple):
 
 
 Record = (
-    StepRow | ContextRow | PriceRow | TaskStart | TaskEnd | TaskOutcome | DecisionRow | HeldStep | HoldRelease
+    StepRow
+    | ContextRow
+    | PriceRow
+    | TaskStart
+    | TaskEnd
+    | TaskOutcome
+    | DecisionRow
+    | HeldStep
+    | UnheldStep
+    | HoldRelease
 )

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 _RETRY_S: Final = 1.0
 """How often a ledger that failed is tried again."""
 
+QUEUED_AT_MOST: Final = 512
+"""More transactions than this do not wait for a lock of another process in memory, which a kill takes away."""
+
 _DEFER_S: Final = 0.05
 """How long deferred rows wait for others to be written with."""
 
@@ -130,6 +133,8 @@ class LedgerThread:
             if isinstance(problem, LedgerBusy):
                 pauses = pauses or Pauses()
                 if not pauses.over:
+                    if len(writer.queued) > QUEUED_AT_MOST:
+                        writer.put_aside(problem)
                     pause = pauses.next()
                     continue
                 pause = random.uniform(0.001, 0.01)  # noqa: S311 - no secret
@@ -138,6 +143,7 @@ class LedgerThread:
                 pause = None if problem is None else _RETRY_S
             if problem is not None:
                 writer.failure = problem
+                writer.put_aside(problem)
             for request in waiting:
                 request.reply(problem or self._answer(request))
             waiting.clear()
