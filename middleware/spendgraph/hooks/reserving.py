@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
 from spendgraph.clock import from_us
+from spendgraph.errors import LedgerUnavailable
 from spendgraph.hooks.asking import Asking
+from spendgraph.hooks.outage import unheld
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
-from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
+from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
 from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spendgraph.hooks.outage import Outages
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
@@ -40,6 +43,7 @@ class Reservations:
         rows: Makes the row to book should a call's end never be heard.
         references: The rows that a step at a place refers to.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
+        outages: Says which calls go out without a ledger.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class Reservations:
         rows: StepRows,
         references: Callable[[Place], tuple[Record, ...]],
         decide: Callable[..., None],
+        outages: Outages,
     ) -> None:
         self._ledger = ledger
+        self._outages = outages
         self._tools = tools
         self._rows = rows
         self._references = references
@@ -62,13 +68,24 @@ class Reservations:
         self._loop_wait_s = policy.loop_wait_ms / 1000
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s)
 
-    def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
+    def admit(
+        self,
+        step: OpenStep,
+        fault: LedgerUnavailable | None,
+        *,
+        fixed_nanousd: int | None = None,
+        is_spent: bool = False,
+    ) -> LedgerUnavailable | None:
         """Take room for a step that is about to start, and note it on the step.
 
         Args:
             step: The step.
+            fault: Why the ledger cannot be asked for room, where the policy lets the step out all the same.
             fixed_nanousd: What it costs at most, where the caller knows.
             is_spent: The money is gone already: it counts, and nothing is refused.
+
+        Returns:
+            The fault in spite of which the step goes out; `None` where there is none.
 
         Raises:
             BudgetExceeded: A budget has not enough room left.
@@ -78,7 +95,7 @@ class Reservations:
         if step.kind not in TOKEN_KINDS and fixed_nanousd is None and step.kind != "other":
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
             if not is_paid:
-                return
+                return fault
         place = step.place
         need = self._authority.need(
             Call(
@@ -99,13 +116,14 @@ class Reservations:
             )
         )
         if need is None:
-            return
+            return fault
         if isinstance(need, Unbounded):
             self._refuse_unbounded(step, need)
         elif isinstance(need, TooDear):
             self._refuse(step, need.budget, need.shortfall)
         else:
-            self._take(step, need)
+            return self._take(step, need, fault)
+        return fault
 
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
@@ -114,7 +132,7 @@ class Reservations:
             what = step.model if step.kind in TOKEN_KINDS else step.name
             self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
         if hold is None:
-            return row
+            return row if step.unheld is None else UnheldStep(tuple(row), step.unheld.windows)
         return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws)
 
     def release(self, step: OpenStep) -> None:
@@ -122,11 +140,15 @@ class Reservations:
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id, step.hold.draws))
 
-    def _take(self, step: OpenStep, need: Need) -> None:
+    def _take(self, step: OpenStep, need: Need, fault: LedgerUnavailable | None) -> LedgerUnavailable | None:
         wants = need.wants
-        step.estimate_nanousd, step.reserved_nanousd = need.estimate_nanousd, need.nanousd
+        step.estimate_nanousd = need.estimate_nanousd
+        if fault is not None:
+            step.unheld = unheld(wants, need.nanousd, need.tokens)
+            return fault
+        step.reserved_nanousd = need.nanousd
         if not wants:
-            return
+            return None
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
         place = step.place
@@ -138,7 +160,14 @@ class Reservations:
             self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
             () if payer in self._written else self._references(place),
         )
-        taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        try:
+            taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        except LedgerUnavailable as error:
+            # Once a budget has said no, only the ledger can say yes; below, too.
+            if error.had_no_room or not self._outages.lets_out(place.context):
+                raise
+            step.reserved_nanousd = None
+            return self._take(step, need, error)
         while isinstance(taken, Shortfall):
             budget = need.budgets[wants.index(taken.want)]
             if not budget.asks and taken.threshold is None:
@@ -153,6 +182,7 @@ class Reservations:
             self._written.add(payer)
         else:
             self._refuse(step, need.budgets[wants.index(taken.want)], taken)
+        return None
 
     def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
         want, refusal = found.want, self._exceeded(step, budget, found)

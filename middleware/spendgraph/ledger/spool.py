@@ -42,9 +42,7 @@ class Spool:
 
     __slots__ = ("_end", "_file", "path")
 
-    def __init__(
-        self, place: Place, *, reason: str, kind: Literal["spool", "rejected"] = "spool"
-    ) -> None:
+    def __init__(self, place: Place, *, reason: str, kind: Literal["spool", "rejected"] = "spool") -> None:
         beside, temporary = _stems(place)
         head = json.dumps({"spool": new_id(), "ledger": place.name, "reason": reason})
         self._end = 0
