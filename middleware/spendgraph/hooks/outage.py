@@ -47,6 +47,7 @@ class Outages:
     def __init__(self, ledger: Ledger, policy: Policy, decide: Callable[..., None]) -> None:
         self._ledger = ledger
         self._decide = decide
+        self._loop_wait_s = policy.loop_wait_ms / 1000
         self._lenient = frozenset(
             environment for environment, what in policy.on_ledger_error.items() if what == "allow"
         )
@@ -63,7 +64,7 @@ class Outages:
         """
         ledger = self._ledger
         if context.environment not in self._lenient:
-            ledger.ready()
+            ledger.ready(loop_wait_s=self._loop_wait_s)
             return ledger.now(), None
         try:
             ledger.ready(wait_s=WAIT_S)
@@ -78,7 +79,7 @@ class Outages:
             LedgerUnavailable: The ledger cannot be read, and the policy blocks.
         """
         try:
-            return self._ledger.unfinished_task(graph, thread_id)
+            return self._ledger.unfinished_task(graph, thread_id, loop_wait_s=self._loop_wait_s)
         except LedgerUnavailable:
             if context is None or not self.lets_out(context):
                 raise

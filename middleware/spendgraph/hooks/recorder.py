@@ -328,14 +328,16 @@ class StepRecorder:
         known = self._references.known
         if (
             end_task is None
+            and step.unheld is None
             and task.announced
             and row.context_id in known
             and (price is None or price.price_id in known)
         ):
             self._book(task, (booked,))
             return
-        records = self._references.of(place)
-        if price is not None and price.price_id not in known:
+        # What was let out without the ledger brings along all it refers to: who mends a ledger may restore a backup.
+        records = self._references.of(place) if step.unheld is None else self._references.anew(place)
+        if price is not None and (price.price_id not in known or step.unheld is not None):
             records.append(
                 PriceRow(
                     price.price_id,

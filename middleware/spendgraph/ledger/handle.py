@@ -1,7 +1,7 @@
 """The connection through which one process writes, to the file that was at the ledger's path when it was opened.
 
-It is for whoever holds the writer's lock. A file that is moved, deleted or replaced while it is open would take every
-row without a word, so each transaction looks where its file is: 1 us beside some 50 for the transaction.
+It is for whoever holds the writer's lock. A file that is moved, deleted, replaced or cut short while it is open would
+take every row without a word, so each transaction looks at it first: 1 us beside some 50 for the transaction.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Handle:
         connection: It, while it is open.
     """
 
-    __slots__ = ("_execute", "_inode", "_on_close", "_place", "connection")
+    __slots__ = ("_execute", "_inode", "_on_close", "_place", "_size", "connection")
 
     def __init__(self, place: Place, on_close: Callable[[], None]) -> None:
         self._place = place
         self._on_close = on_close  # the next connection may be to another file
         self.connection: sqlite3.Connection | None = None
         self._execute: Execute | None = None
-        self._inode = 0
+        self._inode = self._size = 0
 
     def open(self, *, create: bool = False) -> sqlite3.Connection:
         """The connection, opened if it is not; with `create`, to a ledger that is made where there is none.
@@ -47,26 +47,45 @@ class Handle:
         """
         if self.connection is not None:
             return self.connection
+        place = self._place
         try:
-            connection = open_writer(self._place, create=create)
+            if not create and self._was_emptied():
+                raise LedgerUnavailable(
+                    f"the ledger {place.name} was emptied while it was in use: restore it from a backup"
+                )
+            connection = open_writer(place, create=create)
         except LedgerUnavailable:
             raise
         except LedgerError as error:
             if create:
                 raise
             raise LedgerUnavailable(str(error)) from error
-        if not self._place.in_memory:
-            self._inode = os.stat(self._place.name).st_ino  # noqa: PTH116 - the same call as in is_in_place
+        if not place.in_memory:
+            status = os.stat(place.name)  # noqa: PTH116 - the same call as in is_in_place
+            self._inode, self._size = status.st_ino, status.st_size
         self.connection = connection
         self._execute = connection.cursor().execute
         return connection
 
-    def is_in_place(self) -> bool:
-        """Whether the connection's file is still the one at its path."""
+    def _was_emptied(self) -> bool:
+        """Whether the file is there and empty: opening it would make a ledger in which nothing was ever spent."""
         try:
-            return not self._inode or os.stat(self._place.name).st_ino == self._inode  # noqa: PTH116 - Path.stat is slower
+            return not self._place.in_memory and not os.stat(self._place.name).st_size  # noqa: PTH116 - as below
+        except OSError:
+            return False  # opening it says what is wrong
+
+    def is_in_place(self) -> bool:
+        """Whether the connection's file is still the one at its path, and no shorter than it was."""
+        if not self._inode:
+            return True
+        try:
+            status = os.stat(self._place.name)  # noqa: PTH116 - Path.stat is slower
         except OSError:
             return False
+        if status.st_ino != self._inode or status.st_size < self._size:
+            return False
+        self._size = status.st_size
+        return True
 
     def transact(self, work: Callable[[Execute], T]) -> T:
         """Do something in a transaction, without waiting for other processes.
@@ -83,7 +102,7 @@ class Handle:
             assert execute is not None
         if not self.is_in_place():
             self.close()
-            raise OSError("its file was moved or deleted")
+            raise OSError("its file was moved, deleted, replaced or cut short")
         execute("BEGIN IMMEDIATE")
         try:
             result = work(execute)

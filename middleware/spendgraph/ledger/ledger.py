@@ -162,17 +162,18 @@ class Ledger(LedgerReader):
         """Whether the last write failed, and none has succeeded since."""
         return self._writer.failure is not None
 
-    def ready(self, *, wait_s: float = 1.0) -> None:
+    def ready(self, *, wait_s: float = 1.0, loop_wait_s: float = LOOP_WAIT_S) -> None:
         """Ask, before anything paid for starts, whether its step can be written.
 
         Args:
-            wait_s: How long to wait for other processes; on an event loop it is 25 ms.
+            wait_s: How long to wait for other processes.
+            loop_wait_s: How long an event loop waits for the ledger thread at most.
 
         Raises:
             LedgerUnavailable: The last write failed, and trying again fails now.
         """
         if self._writer.failure is not None:
-            self._retry(wait_s)
+            self._retry(wait_s, loop_wait_s)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything posted is written.
@@ -273,14 +274,16 @@ class Ledger(LedgerReader):
         done: T = found
         return done
 
-    def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
+    def unfinished_task(
+        self, graph: str, thread_id: str, *, loop_wait_s: float = LOOP_WAIT_S
+    ) -> PausedTask | None:
         """The one unfinished task of a thread of a graph, to be gone on with.
 
         Returns:
             `None` when there is none, or when there are several.
 
         Raises:
-            LedgerBusy: On an event loop, the ledger did not answer within 25 ms.
+            LedgerBusy: On an event loop, the ledger did not answer in time.
             LedgerUnavailable: The ledger cannot be read.
         """
 
@@ -292,7 +295,7 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             found = self._writer.query(find)
         else:
-            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), LOOP_WAIT_S)
+            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), loop_wait_s)
         if isinstance(found, Exception):
             raise found
         assert found is None or isinstance(found, PausedTask)
@@ -343,11 +346,11 @@ class Ledger(LedgerReader):
         with super()._reading() as connection:
             yield connection
 
-    def _retry(self, wait_s: float) -> None:
+    def _retry(self, wait_s: float, loop_wait_s: float) -> None:
         if _get_running_loop() is None:
             self._writer.drain(timeout=wait_s)
             return
-        result = self._wait_for_thread(None, LOOP_WAIT_S)
+        result = self._wait_for_thread(None, loop_wait_s)
         if isinstance(result, LedgerError):
             raise (self._writer.failure or result).with_traceback(None)
 

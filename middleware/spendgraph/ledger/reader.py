@@ -6,6 +6,7 @@ question holds back the WAL's checkpoint.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
-from spendgraph.ledger.connection import open_reader
+from spendgraph.ledger.connection import diagnose, open_reader
 from spendgraph.ledger.place import Place, find_place
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
     from typing import Self
@@ -203,5 +203,7 @@ class LedgerReader:
         connection = open_reader(self.place)
         try:
             yield connection
+        except sqlite3.Error as error:
+            raise diagnose(error, self.place) from error
         finally:
             connection.close()

@@ -133,7 +133,7 @@ class LedgerThread:
             if isinstance(problem, LedgerBusy):
                 pauses = pauses or Pauses()
                 if not pauses.over:
-                    if len(writer.queued) > QUEUED_AT_MOST:
+                    if len(writer.queued) > QUEUED_AT_MOST or not writer.journal.is_ready:
                         writer.put_aside(problem)
                     pause = pauses.next()
                     continue

@@ -1,0 +1,178 @@
+"""What a running program's ledger can run into: refused by default, let out and booked later where the policy says so."""
+
+# LangGraph's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+from budgets.fanout import CALL_NANOUSD
+from budgets.test_traps import WAYS, counters
+from faults.kit import (
+    BOTH_WAYS,
+    CLOCK,
+    EVAL,
+    EVERY_FAULT,
+    EVERY_WAY,
+    FAULTS,
+    PRODUCTION,
+    decisions,
+    files_beside,
+    lenient,
+    locked,
+)
+from scripted import ScriptedModel
+from spendgraph import LedgerBusy, LedgerUnavailable, Meter
+
+
+@EVERY_WAY
+@EVERY_FAULT
+def test_a_call_is_not_sent_and_goes_out_once_it_is_mended(
+    meter: Meter, path: Path, model: ScriptedModel, fault: str, way: str
+) -> None:
+    """A typed error, zero provider calls, and afterwards everything is as if nothing had been."""
+    WAYS[way](model, meter.config(PRODUCTION))
+    meter.flush()
+    with FAULTS[fault](path):
+        for _ in range(2):
+            with pytest.raises(LedgerUnavailable) as caught:
+                WAYS[way](model, meter.config(PRODUCTION))
+            assert (type(caught.value) is LedgerBusy) == (fault == "locked")
+            assert str(path) in str(caught.value) or fault == "clock back"
+        assert model.requests == 1
+    WAYS[way](model, meter.config(PRODUCTION))
+    assert model.requests == 2
+    assert counters(meter) == (2 * CALL_NANOUSD, 0)
+    assert meter.ledger.verify() == []
+    assert files_beside(path) == []
+
+
+@EVERY_WAY
+@EVERY_FAULT
+def test_a_call_that_the_policy_allows_is_sent_and_booked_once_it_is_mended(
+    meter: Meter, path: Path, model: ScriptedModel, fault: str, way: str
+) -> None:
+    """Nothing was held; what it cost is in its window, once, and a decision says that it went out."""
+    WAYS[way](model, meter.config(EVAL))
+    meter.flush()
+    with FAULTS[fault](path):
+        for _ in range(2):
+            WAYS[way](model, meter.config(EVAL))
+            with pytest.raises(LedgerUnavailable):
+                WAYS[way](model, meter.config(PRODUCTION))
+        assert model.requests == 3
+    WAYS[way](model, meter.config(EVAL))
+    assert model.requests == 4
+    assert counters(meter) == (4 * CALL_NANOUSD, 0)
+    assert [row["reserved_nanousd"] for row in meter.ledger.steps()].count(None) == 2
+    assert {row["environment"] for row in meter.ledger.steps()} == {"eval"}
+    assert decisions(meter) == [("ledger", "allowed")] * 2
+    assert meter.ledger.verify() == []
+    assert files_beside(path) == []
+
+
+class State(TypedDict):
+    """Two answers."""
+
+    first: str
+    second: str
+
+
+def flow(first: ScriptedModel, second: ScriptedModel, between: Any) -> Any:
+    """Two models, and something between them."""
+
+    def call_first(_: State) -> dict[str, str]:
+        return {"first": str(first.invoke("hi").content)}
+
+    def call_second(_: State) -> dict[str, str]:
+        return {"second": str(second.invoke("hi").content)}
+
+    builder: Any = StateGraph(State)
+    builder.add_node("first", call_first)
+    builder.add_node("between", lambda _: between() or {})
+    builder.add_node("second", call_second)
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "between")
+    builder.add_edge("between", "second")
+    builder.add_edge("second", END)
+    return builder.compile(checkpointer=InMemorySaver())
+
+
+@BOTH_WAYS
+@EVERY_FAULT
+def test_a_graph_goes_on_where_it_was_stopped(meter: Meter, path: Path, fault: str, way: str) -> None:
+    """What was paid is not paid again, and the task is the same."""
+    first, second = ScriptedModel(), ScriptedModel()
+    config = meter.config(PRODUCTION, thread_id="42")
+    with ExitStack() as faults:
+        graph = flow(first, second, lambda: (meter.flush(), faults.enter_context(FAULTS[fault](path)), {})[2])
+
+        def run(inputs: Any) -> Any:
+            if way == "invoke":
+                return graph.invoke(inputs, config)
+            return asyncio.run(graph.ainvoke(inputs, config))
+
+        with pytest.raises(LedgerUnavailable):
+            run({"first": "", "second": ""})
+        assert (first.requests, second.requests) == (1, 0)
+    assert run(None) == {"first": "ok", "second": "ok"}
+    assert (first.requests, second.requests) == (1, 1)
+    assert len({row["task_id"] for row in meter.ledger.steps()}) == 1
+    assert meter.ledger.verify() == []
+
+
+@BOTH_WAYS
+@EVERY_FAULT
+def test_a_graph_that_the_policy_allows_runs_through(meter: Meter, path: Path, fault: str, way: str) -> None:
+    """It begins on its thread while nothing can be written, and its task is in the books afterwards."""
+    first, second = ScriptedModel(), ScriptedModel()
+    graph = flow(first, second, lambda: {})
+    config = meter.config(EVAL, thread_id="42")
+    with FAULTS[fault](path):
+        inputs = {"first": "", "second": ""}
+        if way == "invoke":
+            graph.invoke(inputs, config)
+        else:
+            asyncio.run(graph.ainvoke(inputs, config))
+    meter.ledger.ready()
+    assert [row["node"] for row in meter.ledger.steps()] == ["first", "second"]
+    assert counters(meter) == (2 * CALL_NANOUSD, 0)
+    assert meter.ledger.verify() == []
+    assert files_beside(path) == []
+
+
+def test_a_lock_is_waited_for_five_seconds_and_an_outage_only_once(path: Path, model: ScriptedModel) -> None:
+    """Every way at once: what waits in threads five seconds, on event loops a quarter; the next call knows already."""
+    waited: dict[str, float] = {}
+
+    def call(way: str, meter: Meter) -> None:
+        started = time.monotonic()
+        with pytest.raises(LedgerBusy):
+            WAYS[way](model, meter.config(PRODUCTION))
+        waited[way] = time.monotonic() - started
+
+    with Meter(path, policy=lenient(), clock=CLOCK) as meter, locked(path):
+        threads = [threading.Thread(target=call, args=(way, meter)) for way in WAYS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for way in WAYS:
+            assert (4.5 < waited[way] < 8) if way in {"invoke", "stream", "batch"} else (waited[way] < 4), waited
+        call("invoke", meter)
+        assert waited["invoke"] < 7
+        started = time.monotonic()
+        WAYS["invoke"](model, meter.config(EVAL))
+        WAYS["invoke"](model, meter.config(EVAL))
+        assert time.monotonic() - started < 7
+    assert model.requests == 2
