@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,12 +39,9 @@ def small_disk(path: Path) -> Iterator[Path]:
 def fill(disk: Path) -> Path:
     """A file that takes all the room there is left."""
     filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
     return filler
 
 
@@ -76,7 +73,11 @@ def _use_up_what_is_allocated(meter: Meter) -> None:
     """The last page of the file that SQLite writes ahead may have room for a few rows."""
     for _ in range(100):
         try:
-            meter.ledger.transact(lambda execute: execute("INSERT INTO settings VALUES (hex(randomblob(16)), hex(zeroblob(9999)))"))
+            meter.ledger.transact(
+                lambda execute: execute(
+                    "INSERT INTO settings VALUES (hex(randomblob(16)), hex(zeroblob(9999)))"
+                )
+            )
         except LedgerUnavailable:
             return
     raise AssertionError("the disk is not full")
@@ -85,7 +86,7 @@ def _use_up_what_is_allocated(meter: Meter) -> None:
 def test_a_ledger_is_not_made_on_a_full_disk(small_disk: Path) -> None:
     """The meter says so at once."""
     fill(small_disk.parent)
-    with pytest.raises(LedgerUnavailable, match="free some disk space|disk"):
+    with pytest.raises(LedgerUnavailable, match="disk"):
         Meter(small_disk, policy=lenient())
 
 

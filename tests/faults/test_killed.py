@@ -101,7 +101,9 @@ def test_a_kill_in_an_outage_loses_no_step_that_had_ended(
             assert connection.execute(query).fetchone() == (calls,)
         assert files_beside(path) == []
         for spool, copy in left.items():
-            shutil.copy(copy, spool)  # as if the process that folded it in had been killed before it was removed
+            shutil.copy(
+                copy, spool
+            )  # as if the process that folded it in had been killed before it was removed
 
 
 HOLDER = """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,16 @@ class State(TypedDict):
     second: str
 
 
-def flow(first: ScriptedModel, second: ScriptedModel, between: Any) -> Any:
+def nothing() -> None:
+    """Happens between two models."""
+
+
+def flow(first: ScriptedModel, second: ScriptedModel, between: Callable[[], None]) -> Any:
     """Two models, and something between them."""
+
+    def do_between(_: State) -> dict[str, str]:
+        between()
+        return {}
 
     def call_first(_: State) -> dict[str, str]:
         return {"first": str(first.invoke("hi").content)}
@@ -99,7 +108,7 @@ def flow(first: ScriptedModel, second: ScriptedModel, between: Any) -> Any:
 
     builder: Any = StateGraph(State)
     builder.add_node("first", call_first)
-    builder.add_node("between", lambda _: between() or {})
+    builder.add_node("between", do_between)
     builder.add_node("second", call_second)
     builder.add_edge(START, "first")
     builder.add_edge("first", "between")
@@ -115,7 +124,12 @@ def test_a_graph_goes_on_where_it_was_stopped(meter: Meter, path: Path, fault: s
     first, second = ScriptedModel(), ScriptedModel()
     config = meter.config(PRODUCTION, thread_id="42")
     with ExitStack() as faults:
-        graph = flow(first, second, lambda: (meter.flush(), faults.enter_context(FAULTS[fault](path)), {})[2])
+
+        def begin() -> None:
+            meter.flush()
+            faults.enter_context(FAULTS[fault](path))
+
+        graph = flow(first, second, begin)
 
         def run(inputs: Any) -> Any:
             if way == "invoke":
@@ -136,7 +150,7 @@ def test_a_graph_goes_on_where_it_was_stopped(meter: Meter, path: Path, fault: s
 def test_a_graph_that_the_policy_allows_runs_through(meter: Meter, path: Path, fault: str, way: str) -> None:
     """It begins on its thread while nothing can be written, and its task is in the books afterwards."""
     first, second = ScriptedModel(), ScriptedModel()
-    graph = flow(first, second, lambda: {})
+    graph = flow(first, second, nothing)
     config = meter.config(EVAL, thread_id="42")
     with FAULTS[fault](path):
         inputs = {"first": "", "second": ""}
@@ -168,7 +182,9 @@ def test_a_lock_is_waited_for_five_seconds_and_an_outage_only_once(path: Path, m
         for thread in threads:
             thread.join()
         for way in WAYS:
-            assert (4.5 < waited[way] < 8) if way in {"invoke", "stream", "batch"} else (waited[way] < 4), waited
+            assert (4.5 < waited[way] < 8) if way in {"invoke", "stream", "batch"} else (waited[way] < 4), (
+                waited
+            )
         call("invoke", meter)
         assert waited["invoke"] < 7
         started = time.monotonic()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from budgets.fanout import ACME, CALL_NANOUSD, PRICES
-from faults.kit import EVERY_WAY, WAYS, lenient
+from budgets.test_traps import WAYS
+from faults.kit import EVERY_WAY, lenient
 from scripted import ScriptedModel
 from spendgraph import BudgetExceeded, LedgerError, LedgerUnavailable, Meter, PolicyError
 
@@ -61,7 +62,9 @@ def forbidden(target: Path) -> Generator[None]:
         target.chmod(mode)
 
 
-def _with_ledger(make: Callable[[Path], AbstractContextManager[None]]) -> Callable[[Path], AbstractContextManager[None]]:
+def _with_ledger(
+    make: Callable[[Path], AbstractContextManager[None]],
+) -> Callable[[Path], AbstractContextManager[None]]:
     def prepare(path: Path) -> AbstractContextManager[None]:
         Meter(path).close()
         return make(path)
@@ -95,7 +98,7 @@ def test_a_meter_is_not_made_on_a_ledger_that_cannot_be_written(path: Path, faul
 @pytest.mark.parametrize("where", ["/proc/self/ledger.db", "/nowhere/ledger.db"])
 def test_a_meter_is_not_made_where_nobody_can_write(where: str) -> None:
     """Not even root."""
-    with pytest.raises(LedgerUnavailable, match="cannot (open|create) the ledger"):
+    with pytest.raises(LedgerUnavailable, match=r"cannot (open|create) the ledger"):
         Meter(where, policy=lenient())
 
 
@@ -143,7 +146,9 @@ def test_a_meter_is_not_made_without_its_policy(path: Path, make: Callable[[Path
 
 @EVERY_WAY
 @pytest.mark.parametrize("make", [_missing, _no_yaml, _nonsense])
-def test_a_policy_that_is_lost_later_stays_in_force(path: Path, make: Callable[[Path], None], way: str) -> None:
+def test_a_policy_that_is_lost_later_stays_in_force(
+    path: Path, make: Callable[[Path], None], way: str
+) -> None:
     """It is read once, at the start: nothing that happens to the file lets a call out or stops one."""
     policy, model = path.with_name("spendgraph.yaml"), ScriptedModel()
     policy.write_text(f"{PRICES}\nbudgets: [{{name: cap, limit_usd: '0.01'}}]\n")

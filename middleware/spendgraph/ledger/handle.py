@@ -49,10 +49,8 @@ class Handle:
             return self.connection
         place = self._place
         try:
-            if not create and self._was_emptied():
-                raise LedgerUnavailable(
-                    f"the ledger {place.name} was emptied while it was in use: restore it from a backup"
-                )
+            if not create:
+                self._check_not_emptied()
             connection = open_writer(place, create=create)
         except LedgerUnavailable:
             raise
@@ -66,13 +64,6 @@ class Handle:
         self.connection = connection
         self._execute = connection.cursor().execute
         return connection
-
-    def _was_emptied(self) -> bool:
-        """Whether the file is there and empty: opening it would make a ledger in which nothing was ever spent."""
-        try:
-            return not self._place.in_memory and not os.stat(self._place.name).st_size  # noqa: PTH116 - as below
-        except OSError:
-            return False  # opening it says what is wrong
 
     def is_in_place(self) -> bool:
         """Whether the connection's file is still the one at its path, and no shorter than it was."""
@@ -124,3 +115,15 @@ class Handle:
         self._on_close()
         if connection is not None:
             connection.close()
+
+    def _check_not_emptied(self) -> None:
+        """Opening an empty file would make a ledger in which nothing was ever spent."""
+        place = self._place
+        try:
+            is_empty = not place.in_memory and not os.stat(place.name).st_size  # noqa: PTH116 - as above
+        except OSError:
+            return  # opening it says what is wrong
+        if is_empty:
+            raise LedgerUnavailable(
+                f"the ledger {place.name} was emptied while it was in use: restore it from a backup"
+            )
