@@ -17,7 +17,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
-from budgets.fanout import CALL_NANOUSD
+from budgets.fanout import CALL_NANOUSD, PRICES
 from budgets.test_traps import WAYS, counters
 from faults.kit import (
     BOTH_WAYS,
@@ -26,14 +26,18 @@ from faults.kit import (
     EVERY_FAULT,
     EVERY_WAY,
     FAULTS,
+    LENIENT,
     PRODUCTION,
     decisions,
+    file_gone,
     files_beside,
     lenient,
     locked,
 )
 from scripted import ScriptedModel
 from spendgraph import LedgerBusy, LedgerUnavailable, Meter
+from spendgraph.ledger import DecisionRow
+from spendgraph.policy import parse_policy
 
 
 @EVERY_WAY
@@ -80,6 +84,39 @@ def test_a_call_that_the_policy_allows_is_sent_and_booked_once_it_is_mended(
     assert decisions(meter) == [("ledger", "allowed")] * 2
     assert meter.ledger.verify() == []
     assert files_beside(path) == []
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "budgets",
+    [
+        "[]",
+        "[{name: one, per: call, limit_usd: 1}]",
+        "[{name: rolling, per: [tenant, feature], period: rolling 24h, limit_tokens: 99999}]",
+    ],
+)
+def test_it_is_booked_whatever_the_budgets_are(
+    path: Path, impatient: None, model: ScriptedModel, budgets: str, way: str
+) -> None:
+    """None at all, one that has no window, and one of many windows; in a block with a cap of its own, too."""
+    policy = parse_policy(f"{PRICES}\nbudgets: {budgets}\n{LENIENT}")
+    with Meter(path, policy=policy, clock=CLOCK) as meter:
+        with file_gone(path):
+            meter.ledger.defer(DecisionRow("d", "test", "test", "", "", None, None, "{}", 0))
+            assert not meter.flush()
+            WAYS[way](model, meter.config(EVAL))
+            with meter.cap(usd=1, context=EVAL):
+                WAYS[way](model, {})
+            with meter.task(EVAL):
+                meter.record("human_review", usd=1)
+        meter.ledger.ready()
+        assert [row["cost_nanousd"] for row in meter.ledger.steps()] == [CALL_NANOUSD] * 2 + [10**9]
+        assert decisions(meter).count(("ledger", "allowed")) == 3
+        spent = {row["budget"]: row["spent_nanousd"] for row in meter.ledger.windows()}
+        assert spent.pop("meter.cap", CALL_NANOUSD) == CALL_NANOUSD
+        assert set(spent.values()) <= {2 * CALL_NANOUSD + 10**9}
+        assert meter.ledger.verify() == []
+    assert model.requests == 2
 
 
 class State(TypedDict):

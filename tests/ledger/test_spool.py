@@ -107,6 +107,21 @@ def test_rows_that_are_put_aside_come_before_those_that_follow(path: Path) -> No
     assert rows(path, "SELECT context_id FROM steps") == [("late",)]
 
 
+def test_a_row_that_the_ledger_refuses_does_not_block_those_put_aside_with_it(path: Path) -> None:
+    """It is kept for a person, the others are written, and the ledger goes on."""
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for booked in (step("s1"), step("too much", cost_nanousd=2**70), step("s2")):
+                ledger.defer(booked)
+            with pytest.raises(LedgerBusy):
+                ledger._writer.drain(timeout=0.1)  # pyright: ignore[reportPrivateUsage]
+        ledger.ready()
+        assert step_ids(path) == {"s1", "s2"}
+        assert [problem.check for problem in ledger.verify()] == ["spools"]
+
+
 def test_an_unheld_step_opens_its_windows_and_counts_once(path: Path) -> None:
     """By name: nobody could ask for their ids. A second delivery and a correction find the same windows."""
     booked = UnheldStep(tuple(step("s1", cost_nanousd=7)), WINDOWS)

@@ -143,12 +143,13 @@ class Reservations:
     def _take(self, step: OpenStep, need: Need, fault: LedgerUnavailable | None) -> LedgerUnavailable | None:
         wants = need.wants
         step.estimate_nanousd = need.estimate_nanousd
+        if not wants:
+            step.reserved_nanousd = need.nanousd
+            return fault
         if fault is not None:
             step.unheld = unheld(wants, need.nanousd, need.tokens)
             return fault
         step.reserved_nanousd = need.nanousd
-        if not wants:
-            return None
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
         place = step.place

@@ -218,13 +218,16 @@ def fold_in(path: Path, connection: sqlite3.Connection) -> int | None:
     """Write a dead process's journal to the ledger and remove it.
 
     Returns:
-        How many of its steps are in the ledger now, or `None` where its owner is alive after all.
+        How many of its steps are in the ledger now, or `None` where there is nothing to do after all.
 
     Raises:
         OSError: The file cannot be read.
         sqlite3.Error: The ledger cannot be written; the journal stays.
     """
-    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # folded in by another process meanwhile
+        return None
     try:
         if not try_lock(file) or not is_at(file, path):
             return None

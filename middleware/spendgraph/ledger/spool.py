@@ -16,7 +16,7 @@ import sqlite3
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 from spendgraph.ids import new_id
 from spendgraph.ledger.file_locks import is_at, open_new, try_lock
@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from spendgraph.ledger.place import Place
 
 logger = logging.getLogger(__name__)
+
+BAD_ROW: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    OverflowError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+"""What a row is refused for: the row is at fault, not the ledger, and must not block the rows behind it."""
 
 _TYPES: dict[str, Any] = {kind.__name__: kind for kind in get_args(Record)}
 
@@ -241,7 +253,7 @@ def _fold_line(line: str, connection: sqlite3.Connection) -> bool:
             kind = _TYPES[entry["type"]]
             record = kind(**entry["row"])
             write(connection.execute, [record])
-    except (ValueError, KeyError, TypeError, sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    except BAD_ROW:
         connection.execute("ROLLBACK TO line")
         return False
     finally:

@@ -29,6 +29,9 @@ _RETRY_S: Final = 1.0
 QUEUED_AT_MOST: Final = 512
 """More transactions than this do not wait for a lock of another process in memory, which a kill takes away."""
 
+UNSAFE_S: Final = 0.25
+"""How long rows that no journal holds wait for another process before they are put aside."""
+
 _DEFER_S: Final = 0.05
 """How long deferred rows wait for others to be written with."""
 
@@ -133,7 +136,8 @@ class LedgerThread:
             if isinstance(problem, LedgerBusy):
                 pauses = pauses or Pauses()
                 if not pauses.over:
-                    if len(writer.queued) > QUEUED_AT_MOST or not writer.journal.is_ready:
+                    is_safe = writer.journal.is_ready or pauses.waited_s < UNSAFE_S
+                    if not is_safe or len(writer.queued) > QUEUED_AT_MOST:
                         writer.put_aside(problem)
                     pause = pauses.next()
                     continue

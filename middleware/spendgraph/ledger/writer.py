@@ -44,18 +44,6 @@ Group = tuple[Record, ...]
 _BOOKED_AT_MOST: Final = 256
 """More booked steps than this are not left to wait for the deferred commit."""
 
-# What a row is refused for: the row is at fault, not the ledger, and must not block the rows behind it.
-_BAD_ROW: Final = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.DataError,
-    sqlite3.InterfaceError,
-    OverflowError,
-    KeyError,
-    TypeError,
-    ValueError,
-)
-
 
 class Writer:
     """The writing side of one ledger in this process.
@@ -141,7 +129,7 @@ class Writer:
             if not self.is_behind:
                 try:
                     self._write(group)
-                except (sqlite3.Error, OSError, LedgerError, *_BAD_ROW):
+                except (sqlite3.Error, OSError, LedgerError, *spool.BAD_ROW):
                     # The slow way finds out what to do about it.
                     self.queued.append(group)
                 except BaseException:
@@ -333,7 +321,7 @@ class Writer:
             try:
                 if groups:
                     self._write([record for group in groups for record in group])
-            except _BAD_ROW:
+            except spool.BAD_ROW:
                 self._write_each(groups)
         except (sqlite3.Error, OSError, LedgerError) as error:
             self.queued.extendleft(reversed(groups))
@@ -364,7 +352,7 @@ class Writer:
             group = groups[0]
             try:
                 self._write(group)
-            except _BAD_ROW as error:
+            except spool.BAD_ROW as error:
                 self._rejected.append((group, error))
                 path = spool.keep(self.place, [group], reason=repr(error), kind="rejected")
                 logger.exception("spendgraph: the ledger %s refused a row; kept in %s", self.place.name, path)

@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -133,11 +133,11 @@ def _at(text: str, at: int, lines: str, end: str) -> tuple[str, int]:
 
 def _end_of(node: yaml.Node) -> int:
     """Where a value ends: a block's own mark is where the next token begins, behind its comments."""
-    found = node
-    while isinstance(found, yaml.CollectionNode) and not found.flow_style and found.value:
-        last = found.value[-1]
-        found = last[1] if isinstance(last, tuple) else last
-    return found.end_mark.index
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last: Any = node.value[-1]
+        return _end_of(last[1] if isinstance(node, yaml.MappingNode) else last)
+    end: int = node.end_mark.index
+    return end
 
 
 def _line_end(text: str, at: int) -> int:
