@@ -283,6 +283,7 @@ def test_what_cannot_be_added_is_one_clear_message_and_changes_nothing(
         "version: 1\n---\nversion: 1\n",
         "budgets: [",
         "budgets: {}",
+        "budgets:\n  - {name: a, limit_usd: 1, match: &m {tenant: acme}}\n  - name: b\n    limit_usd: 1\n    match: *m\n",
     ],
 )
 def test_a_file_that_nothing_can_be_added_to_is_left_alone(cli: Cli, tmp_path: Path, text: str) -> None:

@@ -119,6 +119,25 @@ def test_it_is_booked_whatever_the_budgets_are(
     assert model.requests == 2
 
 
+def test_a_call_that_was_let_out_and_cancelled_is_booked_at_what_would_have_been_held(
+    meter: Meter, path: Path
+) -> None:
+    """It may have been paid for."""
+    slow = ScriptedModel(seconds=30)
+
+    async def cancelled() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(slow.ainvoke("hi", meter.config(EVAL)), 1)
+
+    with file_gone(path):
+        asyncio.run(cancelled())
+    meter.ledger.ready()
+    (step,) = meter.ledger.steps()
+    assert (step["cost_basis"], step["cost_nanousd"]) == ("upper_bound", CALL_NANOUSD)
+    assert counters(meter) == (CALL_NANOUSD, 0)
+    assert meter.ledger.verify() == []
+
+
 class State(TypedDict):
     """Two answers."""
 

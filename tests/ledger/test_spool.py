@@ -103,8 +103,12 @@ def test_rows_that_are_put_aside_come_before_those_that_follow(path: Path) -> No
             ledger.book(stranger)
             with pytest.raises(LedgerBusy):
                 ledger._writer.drain(timeout=0.1)  # pyright: ignore[reportPrivateUsage]
-        ledger.post(step("s1", context_id="late"))
-    assert rows(path, "SELECT context_id FROM steps") == [("late",)]
+            ledger.book(step("s1", context_id="late"))
+        ledger.post(step("s2"))
+    assert rows(path, "SELECT step_id, context_id FROM steps ORDER BY seq") == [
+        ("s1", "late"),
+        ("s2", ACME.context_id),
+    ]
 
 
 def test_a_row_that_the_ledger_refuses_does_not_block_those_put_aside_with_it(path: Path) -> None:

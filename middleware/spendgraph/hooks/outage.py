@@ -56,8 +56,10 @@ class Outages:
         """Whether calls of this context go out without a ledger."""
         return context.environment in self._lenient
 
-    def start(self, context: CostContext) -> tuple[int, LedgerUnavailable | None]:
+    def start(self, context: CostContext) -> tuple[int, str | None]:
         """When a step starts, and what is wrong with the ledger if the policy does not mind.
+
+        In words: the error itself would keep the frames of the call alive, and with them what says that it is over.
 
         Raises:
             LedgerUnavailable: The ledger cannot be written, or the clock has gone back, and the policy blocks.
@@ -69,8 +71,8 @@ class Outages:
         try:
             ledger.ready(wait_s=WAIT_S)
             return ledger.now(), None
-        except LedgerUnavailable as fault:
-            return ledger.unpaid_time(), fault
+        except LedgerUnavailable as error:
+            return ledger.unpaid_time(), str(error)
 
     def unfinished_task(self, context: CostContext | None, graph: str, thread_id: str) -> PausedTask | None:
         """The one unfinished task of a thread; none where nobody can say, and the caller's own tags are let out.
@@ -85,7 +87,7 @@ class Outages:
                 raise
             return None
 
-    def let_out(self, step: OpenStep, fault: LedgerUnavailable) -> None:
+    def let_out(self, step: OpenStep, fault: str) -> None:
         """Write down that a call went out without the ledger, with what it was expected to cost."""
         self._decide(
             step.place,

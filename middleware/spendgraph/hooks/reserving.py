@@ -71,16 +71,16 @@ class Reservations:
     def admit(
         self,
         step: OpenStep,
-        fault: LedgerUnavailable | None,
+        fault: str | None,
         *,
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
-    ) -> LedgerUnavailable | None:
+    ) -> str | None:
         """Take room for a step that is about to start, and note it on the step.
 
         Args:
             step: The step.
-            fault: Why the ledger cannot be asked for room, where the policy lets the step out all the same.
+            fault: Why the ledger cannot be asked for room, in words, where the policy lets the step out all the same.
             fixed_nanousd: What it costs at most, where the caller knows.
             is_spent: The money is gone already: it counts, and nothing is refused.
 
@@ -140,7 +140,7 @@ class Reservations:
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id, step.hold.draws))
 
-    def _take(self, step: OpenStep, need: Need, fault: LedgerUnavailable | None) -> LedgerUnavailable | None:
+    def _take(self, step: OpenStep, need: Need, fault: str | None) -> str | None:
         wants = need.wants
         step.estimate_nanousd = need.estimate_nanousd
         if not wants:
@@ -168,7 +168,7 @@ class Reservations:
             if error.had_no_room or not self._outages.lets_out(place.context):
                 raise
             step.reserved_nanousd = None
-            return self._take(step, need, error)
+            return self._take(step, need, str(error))
         while isinstance(taken, Shortfall):
             budget = need.budgets[wants.index(taken.want)]
             if not budget.asks and taken.threshold is None:

@@ -352,7 +352,8 @@ class Ledger(LedgerReader):
             return
         result = self._wait_for_thread(None, loop_wait_s)
         if isinstance(result, LedgerError):
-            raise (self._writer.failure or result).with_traceback(None)
+            failure = self._writer.failure
+            raise type(failure)(*failure.args) if failure is not None else result
 
     def _wait_for_thread(
         self,

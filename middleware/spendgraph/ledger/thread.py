@@ -146,7 +146,7 @@ class LedgerThread:
                 pauses = None
                 pause = None if problem is None else _RETRY_S
             if problem is not None:
-                writer.failure = problem
+                writer.note_failure(problem)
                 writer.put_aside(problem)
             for request in waiting:
                 request.reply(problem or self._answer(request))

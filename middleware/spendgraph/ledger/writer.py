@@ -190,11 +190,18 @@ class Writer:
             if problem is None:
                 return
             if not isinstance(problem, LedgerBusy) or pauses.over:
-                self.failure = problem
+                self.note_failure(problem)
                 self.put_aside(problem)
                 self.thread.signal()  # which goes on trying
                 raise problem
             pauses.sleep()
+
+    def note_failure(self, problem: LedgerUnavailable) -> None:
+        """Remember that the ledger fails.
+
+        It is a copy: the error itself, once raised, keeps alive the frames that it went through, prompts and all.
+        """
+        self.failure = type(problem)(*problem.args)
 
     def put_aside(self, problem: LedgerUnavailable) -> None:
         """Write what is queued to a file of its own, because the ledger cannot take it; without one it stays queued."""
@@ -241,7 +248,7 @@ class Writer:
                         self._handle.give_up()
                 if not is_busy or pauses.over:
                     if not is_busy or timeout >= BUSY_DEADLINE_S:  # an event loop's short wait proves nothing
-                        self.failure = problem
+                        self.note_failure(problem)
                     raise problem from (None if problem is error else error)
             pauses.sleep()
 
