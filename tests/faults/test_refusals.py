@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -96,7 +97,9 @@ def test_a_budget_that_has_no_room_says_no_although_the_ledger_fails_then(
     with Meter(path, policy=lenient(cap="0.01"), clock=CLOCK) as meter:
         WAYS[way](model, meter.config(EVAL))
         meter.flush()
-        meter.ledger.defer(_a_step(meter))
+        # Queued, without waking the ledger thread, which has nothing to do any more.
+        time.sleep(0.2)
+        meter.ledger._writer.queued.append((_a_step(meter),))  # pyright: ignore[reportPrivateUsage]
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA legacy_alter_table = ON")
             other.execute("ALTER TABLE steps RENAME TO away")
