@@ -40,7 +40,13 @@ class LedgerError(SpendgraphError):
 
 
 class LedgerUnavailable(LedgerError):  # noqa: N818 - the public name
-    """The ledger cannot be opened, read or written: nothing paid for may start."""
+    """The ledger cannot be opened, read or written: nothing paid for may start.
+
+    Attributes:
+        had_no_room: Before it failed, a budget had no room for the call: `on_ledger_error` does not let it out.
+    """
+
+    had_no_room = False
 
 
 class LedgerBusy(LedgerUnavailable):

@@ -259,7 +259,7 @@ def test_a_forked_child_has_a_journal_of_its_own(path: Path) -> None:
 
 
 def test_a_ledger_that_broke_is_noticed_before_the_next_start(path: Path) -> None:
-    """The booked step stays in the journal; `ready` refuses; mended, it is written."""
+    """The booked step is put aside; `ready` refuses; mended, it is written, and nothing is left beside the ledger."""
     with Ledger.open(path) as ledger:
         ledger.post(ACME, task())
         with sqlite3.connect(path) as other:
@@ -269,7 +269,8 @@ def test_a_ledger_that_broke_is_noticed_before_the_next_start(path: Path) -> Non
         assert not ledger.flush()
         with pytest.raises(LedgerUnavailable):
             ledger.ready()
-        assert b'"s1"' in held(path)
+        (spool,) = path.parent.glob("ledger.db.spool-*.jsonl")
+        assert '"s1"' in spool.read_text()
         with sqlite3.connect(path) as other:
             other.execute("PRAGMA legacy_alter_table = ON")
             other.execute("ALTER TABLE away RENAME TO steps")
@@ -277,3 +278,4 @@ def test_a_ledger_that_broke_is_noticed_before_the_next_start(path: Path) -> Non
         ledger.ready()
         assert step_ids(path) == {"s1"}
         assert held(path) == b""
+        assert not spool.exists()

@@ -1,4 +1,4 @@
-"""`spendgraph budgets`: what is spent, held and left in every window that is open."""
+"""`spendgraph budgets`: what is spent, held and left in every window that is open, and what was never used."""
 
 from __future__ import annotations
 
@@ -6,16 +6,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spendgraph.cli import budget_adding
 from spendgraph.cli.approvals import ByOption, WhyOption, shown
-from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, misused
+from spendgraph.cli.options import (
+    DEFAULT_LEDGER,
+    JsonOption,
+    LedgerOption,
+    PolicyOption,
+    misused,
+    policy_path,
+)
 from spendgraph.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.table import Table
+
+    from spendgraph.policy import Budget
 
 AllOption = Annotated[bool, typer.Option("--all", help="Windows that are over, too.")]
 
-commands = typer.Typer(help="Show where every budget stands, and raise one.", invoke_without_command=True)
+commands = typer.Typer(
+    help="Show where every budget stands, add one, and raise one.", invoke_without_command=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -23,28 +37,37 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="budgets")
 
 
+budget_adding.register(commands)
+
+
 @commands.callback()
 def budgets(
     context: typer.Context,
     ledger: LedgerOption = DEFAULT_LEDGER,
     every: AllOption = False,
+    policy: PolicyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is spent, held and left of every budget."""
+    """Show what is spent, held and left of every budget, in the ledger and in the policy file."""
     if context.invoked_subcommand is not None:
         return
     from spendgraph.clock import utc_us
     from spendgraph.ledger import Ledger
+    from spendgraph.policy import load_policy
 
-    now_us = utc_us()
+    now_us, path = utc_us(), policy_path(policy)
+    declared = None if path is None else load_policy(path).budgets
     with Ledger.open_readonly(ledger) as reader:
         windows = [status(row, now_us) for row in reader.windows(None if every else now_us)]
+        known = reader.budgets()
+    windows += unused(known, declared, {window["budget"] for window in windows})
+    windows.sort(key=lambda window: window["budget"])  # of one budget they stay in order
     if as_json:
         print_json(windows)
     elif windows:
         console().print(_table(windows))
     else:
-        print(f"No budget has been used in {plain(str(ledger))}: budgets are declared in the policy file.")
+        print(f"No budget is known in {plain(str(ledger))}: budgets are declared in the policy file.")
 
 
 @commands.command("raise")
@@ -55,6 +78,7 @@ def raise_limit(
     why: WhyOption,
     scope: Annotated[str, typer.Option("--scope", help="Whose counter, such as tenant=acme.")] = "",
     ledger: LedgerOption = DEFAULT_LEDGER,
+    as_json: JsonOption = False,
 ) -> None:
     """Give everybody more room in the window that is open now; the limit itself stays as the policy has it."""
     from spendgraph.hooks.asking import read_amount
@@ -69,7 +93,49 @@ def raise_limit(
         except ValueError:
             misused(f"expected --amount above 0 such as 5 or 0.25, found {amount!r}")
         grant = books.inbox.raise_limit(budget, scope, more, by=by, why=why)
+    if as_json:
+        print_json(
+            {
+                "budget": budget,
+                "scope": scope,
+                "unit": grant.unit,
+                f"more_{grant.unit}": grant.amount,
+                "by": by,
+                "why": why,
+            }
+        )
+        return
     print(f"{plain(budget)} has {shown(grant.amount, grant.unit)} more in this window, by {plain(by)}.")
+
+
+def unused(
+    known: Iterable[dict[str, Any]], declared: Iterable[Budget] | None, used: set[str]
+) -> list[dict[str, Any]]:
+    """Budgets without a window that is shown, as `status` shows those that have one.
+
+    Args:
+        known: The ledger's budgets.
+        declared: The policy's, if there is one: what it has dropped is not in force, and it knows better what is.
+        used: Names of those that are shown.
+    """
+    found = {row["budget"]: row for row in known}
+    if declared is not None:
+        found = {
+            budget.name: {
+                "budget": budget.name,
+                "owner": budget.owner or "",
+                "signed_off_by": "" if budget.signed_off is None else budget.signed_off.by,
+                "period": budget.period or "",
+                "unit": budget.unit,
+                "limit_amount": budget.limit,
+            }
+            for budget in declared
+        }
+    nothing = {f"{what}_{unit}": 0 for what in ("spent", "held") for unit in ("nanousd", "tokens", "calls")}
+    window = {"scope": "", "start_us": 0, "end_us": None, **nothing}
+    return [
+        {**status({**row, **window}, 0), "used": False} for name, row in found.items() if name not in used
+    ]
 
 
 def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
@@ -105,6 +171,7 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         f"held_{unit}": held,
         f"left_{unit}": limit - spent - held,
         "pace": pace,
+        "used": True,
         "exhausted": None if exhausted_us is None else from_us(exhausted_us).isoformat(timespec="minutes"),
     }
 
@@ -122,8 +189,8 @@ def _table(windows: list[dict[str, Any]]) -> Table:
         owner = plain(window["owner"]) or "nobody"
         table.add_row(
             plain(window["budget"]),
-            plain(window["scope"]) or "all",
-            (window["ends"] or "never").removesuffix("+00:00"),
+            (plain(window["scope"]) or "all") if window["used"] else "not used",
+            (window["ends"] or "never").removesuffix("+00:00") if window["used"] else window["period"],
             *(shown(window[f"{word}_{unit}"], unit) for word in ("limit", "spent", "held", "left")),
             "" if window["pace"] is None else f"{window['pace']:.0%}",
             (window["exhausted"] or "").removesuffix("+00:00"),

@@ -292,7 +292,7 @@ class Attribution:
         self, context: CostContext | None, graph: str, thread_id: str
     ) -> tuple[CostContext | None, Task | None]:
         """The thread's task, if the caller's own tags do not say it is somebody else's."""
-        paused = self.recorder.ledger.unfinished_task(graph, thread_id)
+        paused = self.recorder.outages.unfinished_task(context, graph, thread_id)
         if paused is None:
             return context, None
         before = context_of(paused)

@@ -18,6 +18,7 @@ from spendgraph.budgets.matching import Counter
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.hooks.admission import Admission
 from spendgraph.hooks.envelopes import Envelopes
+from spendgraph.hooks.outage import Outages
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
 from spendgraph.hooks.references import References
@@ -75,7 +76,7 @@ class StepRecorder:
         self.ledger = ledger
         self.policy = policy
         self.prices = prices
-        self.clock = ledger.now
+        self.clock = ledger.unpaid_time
         self.here: Callable[[], Place] = self._nowhere
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
@@ -83,6 +84,7 @@ class StepRecorder:
         self._references = References()
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
+        self.outages = Outages(ledger, policy, self.decide)
         self._tools = tools
         self._notifier = notifier
         self._reservations: Reservations | None = (
@@ -114,6 +116,7 @@ class StepRecorder:
             self._rows,
             self._references.all_of,
             self.decide,
+            self.outages,
             self._notifier,
         )
 
@@ -146,10 +149,10 @@ class StepRecorder:
             BreakerOpen: A breaker is open, or trips.
             UnboundedCall: A strict budget cannot tell what the call may cost at most.
             UnpricedModel: No price is known for the model and the policy blocks.
-            LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
+            LedgerUnavailable: The ledger cannot be written, so nothing paid for may start, and the policy does not say
+                `allow` for this environment.
         """
-        self.ledger.ready()
-        started_us = self.clock()
+        started_us, fault = self.outages.start(place.context)
         self._admission.admit(step_id, place, kind, name, provider, model, started_us)
         task = place.task
         step = OpenStep(
@@ -167,7 +170,9 @@ class StepRecorder:
             parameters=parameters,
         )
         if self._reservations is not None:
-            self._reservations.admit(step, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+            fault = self._reservations.admit(step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+        if fault is not None:
+            self.outages.let_out(step, fault)
         if task.replays_left:
             left = task.replays_left.get((place.checkpoint_ns, kind), 0)
             if left > 0:
@@ -247,8 +252,9 @@ class StepRecorder:
                     continue
                 ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=UNHEARD)
                 price = None
-                if step.hold is not None:
-                    row = self._rows.unheard(step, ending.ended_us, step.hold.nanousd, step.hold.tokens)
+                held = step.hold or step.unheld
+                if held is not None:
+                    row = self._rows.unheard(step, ending.ended_us, held.nanousd, held.tokens)
                 elif step.kind in TOKEN_KINDS:
                     usage = estimate_usage(step.inputs, "")
                     basis: CostBasis = "estimated"
@@ -276,10 +282,18 @@ class StepRecorder:
     # Tasks and decisions
 
     def announce(self, task: Task) -> None:
-        """Write a task's row at once, so that another process can resume it by its thread."""
+        """Write a task's row at once, so that another process can resume it by its thread.
+
+        Raises:
+            LedgerUnavailable: It could not be written, and the policy does not let its calls out.
+        """
         if not task.announced:
             records = self._references.announcement(task)
-            self.ledger.post(*records)
+            try:
+                self._write_soon(*records)
+            except LedgerUnavailable:
+                if not self.outages.lets_out(task.context):
+                    raise
             self._references.note(records, task)
 
     def end_task(self, task: Task, status: TaskStatus, *, durable: bool = False) -> None:
@@ -300,24 +314,32 @@ class StepRecorder:
             self._references.note(records, task)
 
     def decide(self, place: Place, kind: str, outcome: str, reason: str, **detail: object) -> None:
-        """Write a decision other than *allow*."""
+        """Write a decision other than *allow*; if that cannot be done now, the decision stands all the same."""
         step_id = detail.pop("step_id", None)
-        self.ledger.post(
-            *self._references.introduction(place.context),
-            DecisionRow(
-                decision_id=new_id(),
-                kind=kind,
-                outcome=outcome,
-                reason=reason,
-                task_id=place.task.task_id,
-                step_id=None if step_id is None else str(step_id),
-                context_id=place.context.context_id,
-                detail=json.dumps(detail, sort_keys=True, default=str),
-                decided_us=self.ledger.end_time(0),
-            ),
+        decision = DecisionRow(
+            decision_id=new_id(),
+            kind=kind,
+            outcome=outcome,
+            reason=reason,
+            task_id=place.task.task_id,
+            step_id=None if step_id is None else str(step_id),
+            context_id=place.context.context_id,
+            detail=json.dumps(detail, sort_keys=True, default=str),
+            decided_us=self.ledger.end_time(0),
         )
+        try:
+            self._write_soon(*self._references.introduction(place.context), decision)
+        except LedgerUnavailable as error:
+            logger.error("spendgraph: a decision could not be written yet: %s", error)  # noqa: TRY400 - one line
 
     # Writing
+
+    def _write_soon(self, *records: Record) -> None:
+        """Write records at once, or leave them for later where the ledger is known to fail: nobody waits twice."""
+        if self.ledger.is_failing:
+            self.ledger.book(*records)
+        else:
+            self.ledger.post(*records)
 
     def _post(
         self, step: OpenStep, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
@@ -328,14 +350,16 @@ class StepRecorder:
         known = self._references.known
         if (
             end_task is None
+            and step.unheld is None
             and task.announced
             and row.context_id in known
             and (price is None or price.price_id in known)
         ):
             self._book(task, (booked,))
             return
-        records = self._references.of(place)
-        if price is not None and price.price_id not in known:
+        # What was let out without the ledger brings along all it refers to: who mends a ledger may restore a backup.
+        records = self._references.of(place) if step.unheld is None else self._references.anew(place)
+        if price is not None and (price.price_id not in known or step.unheld is not None):
             records.append(
                 PriceRow(
                     price.price_id,
@@ -360,7 +384,7 @@ class StepRecorder:
         """
         try:
             if at_once:
-                self.ledger.post(*records)
+                self._write_soon(*records)
             else:
                 self.ledger.book(*records)
         except LedgerUnavailable as error:  # what is queued keeps its order: known all the same

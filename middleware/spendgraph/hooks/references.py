@@ -34,6 +34,10 @@ class References:
         task = place.task
         return _row(place.context), _row(task.context), _start(task)
 
+    def anew(self, place: Place) -> list[Record]:
+        """The rows of who pays, whatever is written or queued, and of the task, as far as the ledger may not have it."""
+        return [_row(place.context), _row(place.task.context), *self.announcement(place.task)]
+
     def announcement(self, task: Task) -> list[Record]:
         """The row of a task, unless it is written."""
         if task.announced:

@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING
 
 from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
 from spendgraph.budgets.breakers import Guarded
+from spendgraph.errors import LedgerUnavailable
 from spendgraph.hooks.asking import Asking
 from spendgraph.hooks.dear_calls import DearCalls
 from spendgraph.hooks.exceeding import exceeded
 from spendgraph.hooks.gating import Gating
 from spendgraph.hooks.guarding import Guarding
+from spendgraph.hooks.outage import unheld
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
-from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
+from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spendgraph.budgets.breakers import Watch
+    from spendgraph.hooks.outage import Outages
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
@@ -48,6 +51,7 @@ class Reservations:
         rows: Makes the row to book should a call's end never be heard.
         references: The rows that a step at a place refers to.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
+        outages: Says which calls go out without a ledger.
         notifier: Tells people of what was refused, of what they are asked and of dear calls.
     """
 
@@ -60,9 +64,11 @@ class Reservations:
         rows: StepRows,
         references: Callable[[Place], tuple[Record, ...]],
         decide: Callable[..., None],
+        outages: Outages,
         notifier: Notifier | None = None,
     ) -> None:
         self._ledger = ledger
+        self._outages = outages
         self._tools = tools
         self._rows = rows
         self._references = references
@@ -76,13 +82,24 @@ class Reservations:
         self._dear = DearCalls(policy.budgets, notifier)
         self.gating = Gating(ledger, self._authority, self._asking, self._loop_wait_s, notifier)
 
-    def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
+    def admit(
+        self,
+        step: OpenStep,
+        fault: str | None,
+        *,
+        fixed_nanousd: int | None = None,
+        is_spent: bool = False,
+    ) -> str | None:
         """Take room for a step that is about to start, and note it on the step.
 
         Args:
             step: The step.
+            fault: Why the ledger cannot be asked for room, in words, where the policy lets the step out all the same.
             fixed_nanousd: What it costs at most, where the caller knows.
             is_spent: The money is gone already: it counts, and nothing is refused.
+
+        Returns:
+            The fault in spite of which the step goes out; `None` where there is none.
 
         Raises:
             BudgetExceeded: A budget has not enough room left.
@@ -100,8 +117,8 @@ class Reservations:
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
             if not is_paid:
                 if guarding is not None and (guards := guarding.free(step, watches, seen)):
-                    self._take(step, _NOTHING, Guarded((), guards))
-                return
+                    return self._take(step, _NOTHING, Guarded((), guards), fault)
+                return fault
         place = step.place
         need = self._authority.need(
             Call(
@@ -123,16 +140,18 @@ class Reservations:
             is_guarded=bool(watches),
         )
         if need is None:
-            return
+            return fault
         if isinstance(need, Unbounded):
             self._refuse_unbounded(step, need)
         elif isinstance(need, TooDear):
             self._refuse(step, need.budget, need.shortfall)
         elif guarding is None or not watches:
-            self._take(step, need, _UNGUARDED)
+            return self._take(step, need, _UNGUARDED, fault)
         else:
             is_free = need.nanousd == 0
-            self._take(step, need, guarding.guard(step, watches, seen, is_free=is_free, is_spent=is_spent))
+            guarded = guarding.guard(step, watches, seen, is_free=is_free, is_spent=is_spent)
+            return self._take(step, need, guarded, fault)
+        return fault
 
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
@@ -143,7 +162,7 @@ class Reservations:
         if row.cost_nanousd > self._dear.least_nanousd:
             self._dear.look(step, row)
         if hold is None:
-            return row
+            return row if step.unheld is None else UnheldStep(tuple(row), step.unheld.windows)
         return HeldStep(tuple(row), *hold)
 
     def release(self, step: OpenStep) -> None:
@@ -151,13 +170,18 @@ class Reservations:
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id, step.hold.draws, step.hold.envelopes))
 
-    def _take(self, step: OpenStep, need: Need, guarded: Guarded) -> None:
+    def _take(self, step: OpenStep, need: Need, guarded: Guarded, fault: str | None) -> str | None:
         wants = (*need.wants, *guarded.wants)
+        reserved = need.nanousd if need is not _NOTHING and (wants or not guarded.guards) else None
         if need is not _NOTHING:
             step.estimate_nanousd = need.estimate_nanousd
-            step.reserved_nanousd = need.nanousd if wants or not guarded.guards else None
         if not wants and not guarded.guards:
-            return
+            step.reserved_nanousd = reserved
+            return fault
+        if fault is not None:
+            step.unheld = unheld(wants, need.nanousd, need.tokens) if wants else None
+            return fault
+        step.reserved_nanousd = reserved
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
         place = step.place
@@ -171,7 +195,14 @@ class Reservations:
             envelopes=place.task.envelopes,
             breakers=guarded.guards,
         )
-        taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        try:
+            taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        except LedgerUnavailable as error:
+            # Once a budget has said no, only the ledger can say yes; below, too.
+            if error.had_no_room or not self._outages.lets_out(place.context):
+                raise
+            step.reserved_nanousd = None
+            return self._take(step, need, guarded, str(error))
         rounds: dict[str, int] = {}
         while isinstance(taken, Shortfall):
             budget = need.budgets[wants.index(taken.want)]
@@ -190,13 +221,14 @@ class Reservations:
             if self._guarding is not None:
                 self._guarding.passed(step)
             if not taken.windows and not taken.probes:
-                return  # breakers are closed, and nothing was taken
+                return None  # breakers are closed, and nothing was taken
             step.hold = taken
             if len(self._written) >= _MOST_KEPT:
                 self._written.clear()
             self._written.add(payer)
         else:
             self._refuse(step, need.budgets[wants.index(taken.want)], taken)
+        return None
 
     def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
         want, refusal = found.want, self._exceeded(step, budget, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spendgraph.hooks.outage import Unheld
     from spendgraph.hooks.places import Place, Run
     from spendgraph.ledger.holds import Hold
     from spendgraph.ledger.records import StepRow
@@ -34,6 +35,7 @@ class OpenStep:
         "run",
         "started_us",
         "step_id",
+        "unheld",
     )
 
     def __init__(
@@ -68,5 +70,7 @@ class OpenStep:
         self.reserved_nanousd: int | None = None
         self.hold: Hold | None = None
         """What is held for it in budgets."""
+        self.unheld: Unheld | None = None
+        """What would be, had the ledger not failed."""
         self.booked: StepRow | None = None
         """The row already booked, when the step was settled before its end was heard."""

@@ -25,6 +25,7 @@ from spendgraph.ledger.records import (
     TaskOutcome,
     TaskStart,
     TaskStatus,
+    UnheldStep,
 )
 from spendgraph.ledger.resume import PausedTask
 from spendgraph.ledger.tree import TaskTree
@@ -60,5 +61,6 @@ __all__ = [
     "TaskStart",
     "TaskStatus",
     "TaskTree",
+    "UnheldStep",
     "Want",
 ]

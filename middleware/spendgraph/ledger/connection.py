@@ -88,16 +88,22 @@ def insist(act: Callable[[], T], place: Place) -> T:
 class Pauses:
     """Random pauses between attempts, growing from 0.2 to 3 ms, so that no process starves."""
 
-    __slots__ = ("_deadline", "_longest")
+    __slots__ = ("_begun", "_deadline", "_longest")
 
     def __init__(self, deadline_s: float = BUSY_DEADLINE_S) -> None:
-        self._deadline = time.monotonic() + deadline_s
+        self._begun = time.monotonic()
+        self._deadline = self._begun + deadline_s
         self._longest = _FIRST_PAUSE_S
 
     @property
     def over(self) -> bool:
         """Whether the deadline has passed."""
         return time.monotonic() >= self._deadline
+
+    @property
+    def waited_s(self) -> float:
+        """How many seconds ago the first attempt was."""
+        return time.monotonic() - self._begun
 
     def next(self) -> float:
         """The seconds to wait before the next attempt."""

@@ -19,7 +19,7 @@ import orjson
 from spendgraph.ledger import approvals, breakers, envelopes, grants
 from spendgraph.ledger.asks import Ask, Hold, Shortfall, Want, WindowKey
 from spendgraph.ledger.corrections import late_correction
-from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
+from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
 from spendgraph.ledger.statements import AGAIN, INSERT_STEP, OVERRUN, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
@@ -195,14 +195,16 @@ def _unnoted(execute: Execute, want: Want, spent: int) -> int | None:
     return None
 
 
-def book(execute: Execute, record: HeldStep) -> None:
+def book(execute: Execute, record: HeldStep, *, has_hold: bool = True) -> None:
     """Book a step and put its cost in the place of its hold; delivered twice, it counts once."""
     row = _step(record.step)
     if not execute(INSERT_STEP, row).rowcount:
         _book_late(execute, row, record.windows)
+        # Of a step that went out unheld: taken after nobody waited for it any more, by a process that was killed then.
+        release(execute, HoldRelease(row.step_id))
         return
     held = (0, 0, 0)
-    if row.entry == "charge" and execute(_drop(1), (row.step_id,)).rowcount:
+    if has_hold and row.entry == "charge" and execute(_drop(1), (row.step_id,)).rowcount:
         held = (record.held_nanousd, record.held_tokens, 1)
         if record.draws:
             left = (had - has for had, has in zip(held, counted(row), strict=True))
@@ -218,6 +220,15 @@ def book(execute: Execute, record: HeldStep) -> None:
         for window_id in record.windows:
             overrun = (row.step_id, row.task_id, row.context_id, row.recorded_us, row.cost_nanousd, window_id)
             execute(OVERRUN, overrun)
+
+
+def book_unheld(execute: Execute, record: UnheldStep) -> None:
+    """Book a step for which nothing was held, in its windows, which are opened if nobody has asked for them yet.
+
+    A hold that was taken when nobody waited for it any more is given back by whoever took it.
+    """
+    windows = tuple(_window(execute, each) for each in record.windows)
+    book(execute, HeldStep(record.step, windows, 0, 0), has_hold=False)
 
 
 def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
@@ -311,8 +322,8 @@ def _step(row: Sequence[Any]) -> StepRow:
     return StepRow(*columns)
 
 
-def _window(execute: Execute, want: Want) -> int:
-    """The id of a window, which is opened if nobody has asked for it yet."""
+def _window(execute: Execute, want: Sequence[Any]) -> int:
+    """The id of a window by budget, scope, start and end; it is opened if nobody has asked for it yet."""
     found = execute(_FIND, want[:3]).fetchone()
     if found is None:
         execute(_OPEN, want[:4])

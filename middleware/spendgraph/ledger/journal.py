@@ -29,14 +29,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import orjson
 
 from spendgraph.ids import new_id
-from spendgraph.ledger.records import HeldStep, Record, StepRow
+from spendgraph.ledger.file_locks import HAS_LOCKS, is_at, open_new, try_lock
+from spendgraph.ledger.records import HeldStep, Record, StepRow, UnheldStep
 from spendgraph.ledger.writing import write_again
-
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # no such locks on this platform: every step is a transaction of its own
-    fcntl = None
 
 if TYPE_CHECKING:
     from collections import deque
@@ -60,12 +55,10 @@ class _Half:
         self.used = 0
         while True:
             self.path = f"{place.name}.journal-{os.getpid()}-{new_id()[:8]}.jsonl"
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self.file = os.open(self.path, flags, 0o600)
-            # Somebody who opens the ledger just now may have taken it for a dead process's, and removed it.
-            if _lock(self.file) and _is_at(self.file, self.path):
+            file = open_new(self.path)
+            if file is not None:
+                self.file = file
                 break
-            os.close(self.file)
         try:
             _fill(self.file)
             self.memory = mmap.mmap(self.file, _ROOM)
@@ -116,8 +109,8 @@ class Journal:
 
     @property
     def is_possible(self) -> bool:
-        """Whether this platform and this ledger can have one."""
-        return fcntl is not None and not self._place.in_memory
+        """Whether this platform and this ledger can have one: without locks every step is a transaction of its own."""
+        return HAS_LOCKS and not self._place.in_memory
 
     @property
     def is_ready(self) -> bool:
@@ -198,7 +191,7 @@ def orphans(place: Place) -> list[Path]:
         with contextlib.suppress(OSError):
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                if _lock(file):
+                if try_lock(file):
                     found.append((os.fstat(file).st_mtime_ns, path))
             finally:
                 os.close(file)
@@ -225,34 +218,38 @@ def fold_in(path: Path, connection: sqlite3.Connection) -> int | None:
     """Write a dead process's journal to the ledger and remove it.
 
     Returns:
-        How many of its steps are in the ledger now, or `None` where its owner is alive after all.
+        How many of its steps are in the ledger now, or `None` where there is nothing to do after all.
 
     Raises:
         OSError: The file cannot be read.
         sqlite3.Error: The ledger cannot be written; the journal stays.
     """
-    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        if not _lock(file) or not _is_at(file, str(path)):
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # folded in by another process meanwhile
+        return None
+    try:
+        if not try_lock(file) or not is_at(file, path):
             return None
         booked = path.read_bytes().partition(b"\0")[0]
         records = [record for line in booked.splitlines() for record in _read(line)]
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            write_again(connection.execute, records)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        if records:  # else it is one that is just being made, or was emptied: no reason to wait for a lock
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                write_again(connection.execute, records)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
         path.unlink()
-        return sum(isinstance(record, StepRow | HeldStep) for record in records)
+        return sum(isinstance(record, StepRow | HeldStep | UnheldStep) for record in records)
     finally:
         os.close(file)
 
 
 def _journals(place: Place) -> list[Path]:
-    if place.in_memory or fcntl is None:
+    if place.in_memory or not HAS_LOCKS:
         return []
     home = Path(place.name)
     escaped = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in home.name)
@@ -273,7 +270,7 @@ def _read(line: bytes) -> list[Record]:
 
 def _record(kind: str, row: list[Any]) -> Record:
     of = _KINDS[kind]
-    if len(row) != len(of._fields) or (of is HeldStep and len(row[0]) != len(StepRow._fields)):
+    if len(row) != len(of._fields) or (of in {HeldStep, UnheldStep} and len(row[0]) != len(StepRow._fields)):
         raise ValueError("the record is another version's")
     record: Record = of(*row)
     return record
@@ -283,18 +280,3 @@ def _fill(file: int) -> None:
     """Write a file full of zeros, so that a store to its mapping never needs room on the disk."""
     if os.write(file, bytes(_ROOM)) != _ROOM:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(file: int, path: str) -> bool:
-    try:
-        return os.stat(path).st_ino == os.fstat(file).st_ino  # noqa: PTH116 - as everywhere in this room
-    except FileNotFoundError:
-        return False

@@ -50,8 +50,12 @@ def reserve(
     found = writer.transact(take, timeout=timeout)
     # A breaker that is half open may be closed by what is not committed yet; an open one stays open.
     if isinstance(found, Shortfall) or (isinstance(found, Blocked) and found.state == "half_open"):
-        writer.drain(timeout=timeout)
-        found = writer.transact(count_all, timeout=timeout)
+        try:
+            writer.drain(timeout=timeout)
+            found = writer.transact(count_all, timeout=timeout)
+        except LedgerUnavailable as error:
+            error.had_no_room = True
+            raise
         watching.tell(expired, writer.watchers)
     if isinstance(found, Hold):
         if len(known) > _MOST_KNOWN:

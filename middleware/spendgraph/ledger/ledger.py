@@ -23,6 +23,7 @@ from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.resume import PausedTask, find_unfinished
+from spendgraph.ledger.settings import read_settings
 from spendgraph.ledger.switchboard import Switchboard
 from spendgraph.ledger.thread import Request
 
@@ -66,7 +67,7 @@ class Ledger(LedgerReader):
         self._closed = False
         self._secret: bytes
         self._latest_us: int
-        self._secret, self._latest_us = writer.query(_read_settings)
+        self._secret, self._latest_us = writer.query(read_settings)
 
     @classmethod
     def open(cls, url: str | Path, *, clock: Clock = utc_us) -> Ledger:
@@ -148,18 +149,31 @@ class Ledger(LedgerReader):
             )
         return latest
 
+    def unpaid_time(self) -> int:
+        """The time for what costs nothing, which is never refused: at least the ledger's latest."""
+        return max(self._clock(), self._latest_us)
+
     def end_time(self, started_us: int) -> int:
         """The time for an end, which is never refused: at least the start's."""
         return max(self._clock(), started_us)
 
-    def ready(self) -> None:
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last write failed, and none has succeeded since."""
+        return self._writer.failure is not None
+
+    def ready(self, *, wait_s: float = 1.0, loop_wait_s: float = LOOP_WAIT_S) -> None:
         """Ask, before anything paid for starts, whether its step can be written.
+
+        Args:
+            wait_s: How long to wait for other processes.
+            loop_wait_s: How long an event loop waits for the ledger thread at most.
 
         Raises:
             LedgerUnavailable: The last write failed, and trying again fails now.
         """
         if self._writer.failure is not None:
-            self._retry()
+            self._retry(wait_s, loop_wait_s)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything posted is written.
@@ -194,11 +208,13 @@ class Ledger(LedgerReader):
         return not isinstance(await done, Exception)
 
     def register(self, budgets: Sequence[BudgetRow]) -> None:
-        """Keep a version of every budget that is new or has changed.
+        """Keep a version of every budget that is new or has changed; of none there is nothing to write.
 
         Raises:
             LedgerUnavailable: The ledger cannot be written.
         """
+        if not budgets:
+            return
         now_us = self._clock()
 
         def act(execute: Execute) -> None:
@@ -268,14 +284,16 @@ class Ledger(LedgerReader):
         done: T = found
         return done
 
-    def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
+    def unfinished_task(
+        self, graph: str, thread_id: str, *, loop_wait_s: float = LOOP_WAIT_S
+    ) -> PausedTask | None:
         """The one unfinished task of a thread of a graph, to be gone on with.
 
         Returns:
             `None` when there is none, or when there are several.
 
         Raises:
-            LedgerBusy: On an event loop, the ledger did not answer within 25 ms.
+            LedgerBusy: On an event loop, the ledger did not answer in time.
             LedgerUnavailable: The ledger cannot be read.
         """
 
@@ -287,7 +305,7 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             found = self._writer.query(find)
         else:
-            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), LOOP_WAIT_S)
+            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), loop_wait_s)
         if isinstance(found, Exception):
             raise found
         assert found is None or isinstance(found, PausedTask)
@@ -338,13 +356,14 @@ class Ledger(LedgerReader):
         with super()._reading() as connection:
             yield connection
 
-    def _retry(self) -> None:
+    def _retry(self, wait_s: float, loop_wait_s: float) -> None:
         if _get_running_loop() is None:
-            self._writer.drain(timeout=1.0)
+            self._writer.drain(timeout=wait_s)
             return
-        result = self._wait_for_thread(None, LOOP_WAIT_S)
+        result = self._wait_for_thread(None, loop_wait_s)
         if isinstance(result, LedgerError):
-            raise (self._writer.failure or result).with_traceback(None)
+            failure = self._writer.failure
+            raise type(failure)(*failure.args) if failure is not None else result
 
     def _wait_for_thread(
         self,
@@ -379,10 +398,3 @@ class Ledger(LedgerReader):
                 f"the ledger {self.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
                 " holds the write lock, or the disk is slow"
             )
-
-
-def _read_settings(connection: sqlite3.Connection) -> tuple[bytes, int]:
-    """The ledger's secret and the time of its latest row."""
-    (secret,) = connection.execute("SELECT value FROM settings WHERE key = 'secret'").fetchone()
-    row = connection.execute("SELECT recorded_us FROM steps ORDER BY seq DESC LIMIT 1").fetchone()
-    return bytes.fromhex(secret), row[0] if row else 0

@@ -54,6 +54,11 @@ WHERE ?1 IS NULL OR (w.start_us <= ?1 AND (w.end_us IS NULL OR w.end_us > ?1))
 ORDER BY w.budget, w.start_us, w.scope"""
 
 
+_BUDGETS = """\
+SELECT * FROM budgets AS b WHERE version = (SELECT max(version) FROM budgets AS v WHERE v.budget = b.budget)
+ORDER BY budget"""
+
+
 class LedgerReader:
     """A ledger opened for reading.
 
@@ -173,6 +178,11 @@ class LedgerReader:
         with self._reading() as connection:
             return finished_task_costs(connection, feature)
 
+    def budgets(self) -> list[dict[str, Any]]:
+        """The latest version of every budget that a meter has ever had on this ledger, with the columns of `budgets`."""
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(_BUDGETS)]
+
     def approvals(self, *, pending: bool = False) -> list[dict[str, Any]]:
         """What people were asked for and what they said, the oldest first, with the tags of who pays.
 
@@ -241,5 +251,7 @@ class LedgerReader:
         connection = open_reader(self.place)
         try:
             yield connection
+        except sqlite3.Error as error:
+            raise diagnose(error, self.place) from error
         finally:
             connection.close()

@@ -138,8 +138,9 @@ class DecisionRow(NamedTuple):
     """Anything decided other than *allow*, with its reason.
 
     `kind` is `context` (a run tried to change who pays), `attribution` (required tags missing), `price` (no
-    price known), `usage` (counts that contradict each other); `outcome` is `ignored`, `recorded` or
-    `refused`; `detail` is JSON.
+    price known), `usage` (counts that contradict each other), `budget`, `approval`, `ledger` (a call that was let
+    out although the ledger could not be written); `outcome` is `ignored`, `recorded`, `refused`, `overrun` or
+    `allowed`; `detail` is JSON.
     """
 
     decision_id: str
@@ -172,6 +173,17 @@ class HeldStep(NamedTuple):
     """The breakers, by name and scope, that the call was let through by to try."""
 
 
+class UnheldStep(NamedTuple):
+    """A step that was let out while the ledger could not be written: nothing was held for it.
+
+    `step` is a `StepRow` as a plain tuple, a charge or the correction of one; `windows` are the windows it is charged
+    to, each by budget, scope, start and end, because nobody could ask for their ids.
+    """
+
+    step: tuple[Any, ...]
+    windows: tuple[tuple[str, str, int, int | None], ...]
+
+
 class HoldRelease(NamedTuple):
     """A call for which room was held was not sent after all."""
 
@@ -197,4 +209,6 @@ Record = (
     | HeldStep
     | HoldRelease
     | EnvelopeRelease
+    | UnheldStep
+    | HoldRelease
 )

@@ -26,6 +26,12 @@ logger = logging.getLogger(__name__)
 _RETRY_S: Final = 1.0
 """How often a ledger that failed is tried again."""
 
+QUEUED_AT_MOST: Final = 512
+"""More transactions than this do not wait for a lock of another process in memory, which a kill takes away."""
+
+UNSAFE_S: Final = 0.25
+"""How long rows that no journal holds wait for another process before they are put aside."""
+
 _DEFER_S: Final = 0.05
 """How long deferred rows wait for others to be written with."""
 
@@ -130,6 +136,9 @@ class LedgerThread:
             if isinstance(problem, LedgerBusy):
                 pauses = pauses or Pauses()
                 if not pauses.over:
+                    is_safe = writer.journal.is_ready or pauses.waited_s < UNSAFE_S
+                    if not is_safe or len(writer.queued) > QUEUED_AT_MOST:
+                        writer.put_aside(problem)
                     pause = pauses.next()
                     continue
                 pause = random.uniform(0.001, 0.01)  # noqa: S311 - no secret
@@ -137,7 +146,8 @@ class LedgerThread:
                 pauses = None
                 pause = None if problem is None else _RETRY_S
             if problem is not None:
-                writer.failure = problem
+                writer.note_failure(problem)
+                writer.put_aside(problem)
             for request in waiting:
                 request.reply(problem or self._answer(request))
             waiting.clear()

@@ -3,15 +3,14 @@
 Everything waits in `queued`, a deque of transactions in order of arrival. A thread without an event loop
 writes what is queued and its own rows itself, and returns when they are committed. On a running event loop
 nothing may block: rows are appended to the deque and the ledger thread, woken through a `SimpleQueue`,
-writes everything queued in one transaction. What cannot be written stays queued, in order, and is tried
-again by whoever comes next.
+writes everything queued in one transaction. What cannot be written is put aside beside the ledger, in order,
+and is tried again by whoever comes next.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
@@ -21,7 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ids import new_id
 from spendgraph.ledger import journal, keeping, spool, watching
-from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose, open_writer
+from spendgraph.ledger.aside import Aside
+from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose
+from spendgraph.ledger.handle import Handle
 from spendgraph.ledger.journal import Journal
 from spendgraph.ledger.records import ContextRow, PriceRow, Record
 from spendgraph.ledger.thread import LedgerThread
@@ -44,21 +45,6 @@ Group = tuple[Record, ...]
 _BOOKED_AT_MOST: Final = 256
 """More booked steps than this are not left to wait for the deferred commit."""
 
-_LOOK_EVERY: Final = 31
-"""Every 32nd transaction makes sure that the ledger's file is still at its path."""
-
-# What a row is refused for: the row is at fault, not the ledger, and must not block the rows behind it.
-_BAD_ROW: Final = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.DataError,
-    sqlite3.InterfaceError,
-    OverflowError,
-    KeyError,
-    TypeError,
-    ValueError,
-)
-
 
 class Writer:
     """The writing side of one ledger in this process.
@@ -66,6 +52,7 @@ class Writer:
     Attributes:
         place: Where the ledger is.
         queued: Transactions not yet written, in order.
+        aside: What it had to put aside while the ledger could not be written.
         failure: Why the last write failed; `None` while the ledger is healthy.
         holder: Names this process among those that hold room in budgets.
         keeps_holds: This process has taken room, and renews its leases.
@@ -76,12 +63,10 @@ class Writer:
     """
 
     __slots__ = (
-        "_connection",
-        "_execute",
-        "_inode",
+        "_handle",
         "_lock",
         "_rejected",
-        "_writes",
+        "aside",
         "failure",
         "holder",
         "journal",
@@ -99,16 +84,19 @@ class Writer:
         self.failure: LedgerUnavailable | None = None
         self.thread = LedgerThread(self)
         self.journal = Journal(place)
+        self.aside = Aside(place)
         self._lock = threading.RLock()
         self.holder = new_id()
         self.keeps_holds = False
         self.watchers: list[Watcher] = []
         self.windows: dict[WindowKey, int] = {}
-        self._connection: sqlite3.Connection | None = None
-        self._execute: Execute | None = None
-        self._inode = 0
+        self._handle = Handle(place, self.windows.clear)
         self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
-        self._writes = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self.queued) or self.aside.is_used
 
     def open(self) -> None:
         """Open the connection, making or migrating the ledger, and fold in what other processes left.
@@ -118,15 +106,10 @@ class Writer:
             LedgerUnavailable: The file cannot be opened, created or written.
         """
         with self._lock:
-            if self._connection is not None and not self._is_in_place():
-                self._disconnect()
-            connection = self._connection or self._connect(create=True)
-            for path in spool.waiting(self.place):
-                try:
-                    count = spool.fold_in(path, connection)
-                    logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
-                except (OSError, sqlite3.Error) as error:
-                    logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
+            if not self._handle.is_in_place():
+                self._handle.close()
+            connection = self._handle.open(create=True)
+            spool.take_over(self.place, connection)
             journal.take_over(self.place, connection)
             keeping.book_expired(self)
             if self.journal.is_possible:
@@ -147,10 +130,10 @@ class Writer:
             self.thread.signal()
             return
         with self._lock:
-            if not self.queued:
+            if not self.is_behind:
                 try:
                     self._write(group)
-                except (sqlite3.Error, OSError, LedgerError, *_BAD_ROW):
+                except (sqlite3.Error, OSError, LedgerError, *spool.BAD_ROW):
                     # The slow way finds out what to do about it.
                     self.queued.append(group)
                 except BaseException:
@@ -169,7 +152,12 @@ class Writer:
         Where it cannot be written down (a ledger in memory, a full journal or disk), it is posted.
         """
         if not self._journalled(group):
-            self.post(group)
+            if self.failure is None or self.place.in_memory or _get_running_loop() is not None:
+                self.post(group)
+                return
+            self.queued.append(group)
+            self.put_aside(self.failure)  # nobody waits for a ledger that is known to fail
+            self.thread.signal()
         elif len(self.queued) < _BOOKED_AT_MOST:
             self.thread.signal_later()
         else:
@@ -206,9 +194,37 @@ class Writer:
             if problem is None:
                 return
             if not isinstance(problem, LedgerBusy) or pauses.over:
-                self.failure = problem
+                self.note_failure(problem)
+                self.put_aside(problem)
+                self.thread.signal()  # which goes on trying
                 raise problem
             pauses.sleep()
+
+    def note_failure(self, problem: LedgerUnavailable) -> None:
+        """Remember that the ledger fails.
+
+        It is a copy: the error itself, once raised, keeps alive the frames that it went through, prompts and all.
+        """
+        self.failure = type(problem)(*problem.args)
+
+    def put_aside(self, problem: LedgerUnavailable) -> None:
+        """Write what is queued to a file of its own, because the ledger cannot take it; without one it stays queued."""
+        if not self.journal.is_possible:
+            return
+        with self._lock:
+            self.journal.turn()
+            groups = self._take_queued()
+            try:
+                if groups:
+                    self.aside.put(groups, str(problem))
+            except OSError as error:
+                self.queued.extendleft(reversed(groups))
+                logger.warning("spendgraph: %d transactions wait in memory: %s", len(groups), error)
+            except BaseException:
+                self.queued.extendleft(reversed(groups))
+                raise
+            else:
+                self.journal.committed()
 
     def try_once(self) -> LedgerUnavailable | None:
         """Try to write everything queued, without waiting for other processes; say why it failed."""
@@ -227,11 +243,17 @@ class Writer:
         while True:
             try:
                 with self._lock:
-                    return self._transact(work)
-            except (sqlite3.Error, OSError) as error:
-                problem = diagnose(error, self.place)
-                if not isinstance(problem, LedgerBusy) or pauses.over:
-                    raise problem from error
+                    return self._handle.transact(work)
+            except (sqlite3.Error, OSError, LedgerUnavailable) as error:
+                problem = error if isinstance(error, LedgerUnavailable) else diagnose(error, self.place)
+                is_busy = isinstance(problem, LedgerBusy)
+                if not is_busy:
+                    with self._lock:
+                        self._handle.give_up()
+                if not is_busy or pauses.over:
+                    if not is_busy or timeout >= BUSY_DEADLINE_S:  # an event loop's short wait proves nothing
+                        self.note_failure(problem)
+                    raise problem from (None if problem is error else error)
             pauses.sleep()
 
     def query(self, work: Callable[[sqlite3.Connection], Any], *, drain: bool = True) -> Any:
@@ -240,16 +262,16 @@ class Writer:
         Raises:
             LedgerUnavailable: The ledger cannot be read or written.
         """
-        if drain and self.queued:
+        if drain and self.is_behind:
             self.drain()
         with self._lock:
             try:
-                return work(self._connection or self._connect())
+                return work(self._handle.open())
             except sqlite3.Error as error:
                 raise diagnose(error, self.place) from error
 
     def close(self, *, for_good: bool = True) -> None:
-        """Write what is queued, or keep it in a spool, and close the connection.
+        """Write what is queued, or leave it in a spool, and close the connection.
 
         Args:
             for_good: End the ledger thread too. At the end of the interpreter others may still post.
@@ -257,19 +279,20 @@ class Writer:
         try:
             self.drain()
         except LedgerUnavailable as problem:
-            self._give_up(problem)
+            logger.error("spendgraph: a ledger is closed that could not be written: %s", problem)  # noqa: TRY400 - one line
         with self._lock:
+            self.aside.leave()
             if not self.queued:
                 self.journal.remove()
             if for_good:
                 self.thread.stop()
-            self._disconnect()
+            self._handle.close()
 
     def before_fork(self) -> None:
         """Close the connection: SQLite's locks do not survive a fork, not even in a new connection."""
         self._lock.acquire()
         if not self.place.in_memory:
-            self._disconnect()
+            self._handle.close()
 
     def after_fork_in_parent(self) -> None:
         """Go on; the connection is opened again when it is needed."""
@@ -280,7 +303,7 @@ class Writer:
 
         Contexts and prices are kept, because callers remember having posted them.
         """
-        inherited = [record for group in self.queued for record in group]
+        inherited = [*self.aside.references, *(record for group in self.queued for record in group)]
         self.queued = deque((record,) for record in inherited if isinstance(record, ContextRow | PriceRow))
         self.failure = None
         self.holder = new_id()
@@ -288,87 +311,53 @@ class Writer:
         self.thread = LedgerThread(self)
         self.journal.forget()
         self.journal = Journal(self.place)
+        self.aside.leave()
         self._lock = threading.RLock()
         self._rejected.clear()
 
-    def _connect(self, *, create: bool = False) -> sqlite3.Connection:
-        connection = open_writer(self.place, create=create)
-        if not self.place.in_memory:
-            self._inode = os.stat(self.place.name).st_ino  # noqa: PTH116 - the same call as in _is_in_place
-        self._connection = connection
-        self._execute = connection.cursor().execute
-        return connection
-
-    def _is_in_place(self) -> bool:
-        """Whether the connection's file is still the one at its path."""
-        try:
-            return not self._inode or os.stat(self.place.name).st_ino == self._inode  # noqa: PTH116 - Path.stat is slower
-        except OSError:
-            return False
-
-    def _reconnect(self) -> Execute:
-        self._connect()
-        assert self._execute is not None
-        return self._execute
-
-    def _disconnect(self) -> None:
-        connection, self._connection, self._execute = self._connection, None, None
-        self.windows.clear()  # the next connection may be to another file
-        if connection is not None:
-            connection.close()
-
     def _write(self, records: Sequence[Record]) -> None:
         """Write records in one transaction; the lock is held."""
-        self._transact(lambda execute: write(execute, records))
+        self._handle.transact(lambda execute: write(execute, records))
         if self.watchers:
             watching.tell_of(records, self.watchers)
 
-    def _transact(self, work: Callable[[Execute], T]) -> T:
-        execute = self._execute or self._reconnect()
-        # A file that was moved or deleted would take every row without a word: look now and then.
-        self._writes += 1
-        if not self._writes & _LOOK_EVERY and not self._is_in_place():
-            self._disconnect()
-            raise OSError("its file was moved or deleted")
-        execute("BEGIN IMMEDIATE")
-        try:
-            result = work(execute)
-            execute("COMMIT")
-        except BaseException:
-            if self._connection is not None and self._connection.in_transaction:
-                execute("ROLLBACK")
-            raise
-        return result
-
     def _drain_once(self) -> LedgerUnavailable | None:
         """Try once to write everything queued; the lock is held."""
-        queued = self.queued
-        if not queued:
+        if not self.is_behind:
             self.failure = None
             return None
-        groups: list[Group] = []
         self.journal.turn()
-        with contextlib.suppress(IndexError):
-            while True:
-                groups.append(queued.popleft())
+        groups = self._take_queued()
         try:
+            if self.aside.is_used:
+                self.aside.finish(self._handle.transact(self._fold_aside))
             try:
-                self._write([record for group in groups for record in group])
-            except _BAD_ROW:
+                if groups:
+                    self._write([record for group in groups for record in group])
+            except spool.BAD_ROW:
                 self._write_each(groups)
         except (sqlite3.Error, OSError, LedgerError) as error:
-            queued.extendleft(reversed(groups))
+            self.queued.extendleft(reversed(groups))
             problem = error if isinstance(error, LedgerUnavailable) else diagnose(error, self.place)
             if not isinstance(problem, LedgerBusy):
-                # A new connection finds a ledger that was repaired or put back.
-                self._disconnect()
+                self._handle.give_up()
             return problem
         except BaseException:
-            queued.extendleft(reversed(groups))
+            self.queued.extendleft(reversed(groups))
             raise
         self.failure = None
         self.journal.committed()
         return None
+
+    def _take_queued(self) -> list[Group]:
+        groups: list[Group] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                groups.append(self.queued.popleft())
+        return groups
+
+    def _fold_aside(self, _: Execute) -> list[int]:
+        return self.aside.fold(self._handle.open())
 
     def _write_each(self, groups: list[Group]) -> None:
         """Write groups one by one, setting aside those the ledger refuses; empties the list as it goes."""
@@ -376,20 +365,8 @@ class Writer:
             group = groups[0]
             try:
                 self._write(group)
-            except _BAD_ROW as error:
+            except spool.BAD_ROW as error:
                 self._rejected.append((group, error))
                 path = spool.keep(self.place, [group], reason=repr(error), kind="rejected")
                 logger.exception("spendgraph: the ledger %s refused a row; kept in %s", self.place.name, path)
             del groups[0]
-
-    def _give_up(self, problem: LedgerUnavailable) -> None:
-        """Keep what is queued in a spool, and say so."""
-        groups = list(self.queued)
-        self.queued.clear()
-        count = sum(len(group) for group in groups)
-        try:
-            path = spool.keep(self.place, groups, reason=str(problem))
-            kept = f"kept in {path}, which opening the ledger folds in"
-        except OSError as error:
-            kept = f"lost: {error}"
-        logger.error("spendgraph: %d rows could not be written: %s; %s", count, problem, kept)

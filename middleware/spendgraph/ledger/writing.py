@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from spendgraph.ledger import envelopes, holds
-from spendgraph.ledger.records import EnvelopeRelease, HeldStep, HoldRelease, Record, StepRow
+from spendgraph.ledger.records import EnvelopeRelease, HeldStep, HoldRelease, Record, StepRow, UnheldStep
 from spendgraph.ledger.statements import AGAIN, STATEMENTS, STEPS_AT_ONCE
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def _write(execute: Execute, record: Record, statements: dict[type, tuple[str, .
     kind = type(record)
     if kind is HeldStep:
         holds.book(execute, record)  # type: ignore[arg-type]
+    elif kind is UnheldStep:
+        holds.book_unheld(execute, record)  # type: ignore[arg-type]
     elif kind is HoldRelease:
         holds.release(execute, record)  # type: ignore[arg-type]
     elif kind is EnvelopeRelease:

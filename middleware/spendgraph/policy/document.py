@@ -69,7 +69,7 @@ def read_document(text: str) -> Document:
         DocumentError: It is not YAML, holds several documents, refers to itself, or is too large or deep.
     """
     try:
-        root: yaml.Node | None = _BoundedLoader(text).get_single_node()
+        root: yaml.Node | None = BoundedLoader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise DocumentError(
@@ -86,7 +86,7 @@ def read_document(text: str) -> Document:
     return document
 
 
-class _BoundedLoader(yaml.SafeLoader):
+class BoundedLoader(yaml.SafeLoader):
     """Stops at the first value too many, or level too deep, before a megabyte of brackets is parsed."""
 
     def __init__(self, stream: str) -> None:
@@ -95,6 +95,7 @@ class _BoundedLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose one value."""
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise DocumentError(f"expected at most {MAX_NODES:,} values", self.line + 1)
