@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.budgets.matching import counters_of
-from spendgraph.budgets.windows import Window, window_at
+from spendgraph.budgets.windows import window_at
 from spendgraph.ledger.budgets import BudgetRow
 from spendgraph.ledger.holds import Shortfall, Want
 from spendgraph.pricing import (
@@ -119,7 +119,7 @@ class BudgetAuthority:
         self._prices = prices
         self._default_output = policy.estimates.default_output_tokens
         self._counters: dict[tuple[str, str, str], tuple[Counter, ...]] = {}
-        self._windows: dict[str, Window] = {}
+        self._wants: dict[tuple[str, str], tuple[Budget, Want]] = {}
         ledger.register([_row(budget) for budget in self.budgets])
 
     def need(self, call: Call) -> Need | Unbounded | TooDear | None:
@@ -201,19 +201,26 @@ class BudgetAuthority:
         return estimate, max(ceiling, min(estimate, 1)), sent_at_most + (answered or 0)
 
     def _want(self, counter: Counter, call: Call, *, is_free: bool) -> Want:
-        budget = counter.budget
-        window = self._windows.get(budget.name)  # caps are for ever, all of them
-        if window is None or not (
-            window.start_us <= call.started_us and (window.end_us is None or call.started_us < window.end_us)
+        budget, at_us = counter.budget, call.started_us
+        # A limit is a Decimal until it is asked for: with its window it is worked out once in each.
+        known = self._wants.get((budget.name, counter.scope))
+        if (
+            known is None
+            or known[0] is not budget
+            or not (known[1].start_us <= at_us and (known[1].end_us is None or at_us < known[1].end_us))
         ):
-            window = self._windows[budget.name] = window_at(budget, call.started_us)
-        limit: int | None = budget.limit
-        if call.is_spent or (is_free and budget.unit == "nanousd"):
-            limit = None
-        elif budget.exempt is not None and call.context.priority in budget.exempt.priority:
-            limit = int(budget.limit * budget.exempt.up_to)
-        key = budget.name, counter.scope, window.start_us, window.end_us, window.since_us
-        return Want(*key, budget.unit, limit, () if limit is None else budget.notes)
+            window = window_at(budget, at_us)
+            key = budget.name, counter.scope, window.start_us, window.end_us, window.since_us
+            known = budget, Want(*key, budget.unit, budget.limit, budget.notes)
+            if len(self._wants) >= _MOST_KEPT:
+                self._wants.clear()
+            self._wants[budget.name, counter.scope] = known
+        want = known[1]
+        if call.is_spent or (is_free and want.unit == "nanousd"):
+            return want._replace(limit=None, notes=())
+        if budget.exempt is not None and call.context.priority in budget.exempt.priority:
+            return want._replace(limit=int(budget.limit * budget.exempt.up_to))
+        return want
 
 
 def _quantile(counters: tuple[Counter, ...]) -> float:

@@ -26,7 +26,7 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
     """Take room for a call in all its windows, or in none; not for event loops.
 
     Before it says no, everything known is counted: what this process has not committed yet, and calls
-    whose process was killed.
+    whose process was killed. Before it says yes, only what takes more room than was held for it.
 
     Raises:
         LedgerUnavailable: The ledger could not be written.
@@ -40,6 +40,8 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
         holds.book_expired(execute, now_us)
         return take(execute)
 
+    if writer.owes_overrun:
+        writer.drain(timeout=timeout)
     found = writer.transact(take, timeout=timeout)
     if isinstance(found, Shortfall):
         writer.drain(timeout=timeout)

@@ -106,18 +106,23 @@ class Ledger(LedgerReader):
         """
         self._writer.post(records)
 
-    def book(self, *records: Record) -> None:
+    def book(self, *records: Record, at_once: bool = False) -> None:
         """Write down what a step brings in ONE transaction: durable on return, in the tables soon.
 
         The records are a line of the process's journal when this returns, which `kill -9` does not take away,
         and rows some milliseconds later; whoever reads through this process sees them at once. It never waits
         for another process, and may be called on an event loop.
 
+        Args:
+            *records: What is written.
+            at_once: No reservation may be made without it, for it takes more room than was held: committed on
+                return, or, where an event loop is running, as soon as the ledger thread can.
+
         Raises:
             LedgerUnavailable: They could not be written now; they stay queued.
             LedgerError: The ledger refused a row (a fault of the caller).
         """
-        self._writer.book(records)
+        self._writer.book(records, at_once=at_once)
 
     def defer(self, *records: Record) -> None:
         """Leave records to be written with the next ones, or a few milliseconds later; never blocks.
@@ -231,7 +236,10 @@ class Ledger(LedgerReader):
                 writer.post((HoldRelease(ask.step.step_id),))
 
         found = self._wait_for_thread(
-            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s), loop_wait_s, give_back
+            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s),
+            loop_wait_s,
+            give_back,
+            waits=False,  # a no counts everything; before a yes that would be a transaction more at every call
         )
         if isinstance(found, Exception):
             raise found
@@ -342,13 +350,16 @@ class Ledger(LedgerReader):
         act: Callable[[], object] | None,
         seconds: float,
         undo: Callable[[Any], None] | None = None,
+        *,
+        waits: bool = True,
     ) -> object:
         """What the ledger thread replies, or a `LedgerBusy` after some seconds.
 
         Args:
-            act: What the thread does, after everything queued is written.
+            act: What the thread does.
             seconds: How long to wait for it.
             undo: Called by the thread with a result that came when nobody waited any more.
+            waits: It is done once everything queued is written.
         """
         reply: SimpleQueue[object] = SimpleQueue()
         # Whoever takes it first decides: the thread that the result counts, or this one that it does not.
@@ -360,7 +371,7 @@ class Ledger(LedgerReader):
             elif undo is not None:
                 undo(result)
 
-        self._writer.thread.ask(Request(answer, act))
+        self._writer.thread.ask(Request(answer, act, waits=waits))
         try:
             return reply.get(timeout=seconds)
         except Empty:
