@@ -274,11 +274,12 @@ def book(execute: Execute, record: HeldStep) -> None:
 def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
     """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
     alike: dict[tuple[int, ...], list[HeldStep]] = {}
+    others: list[HeldStep] = []
     for record in records:
         if record.step[_ENTRY] == "charge" and record.step[_COST] <= record.held_nanousd and not record.draws:
             alike.setdefault(tuple(record.windows), []).append(record)
         else:
-            book(execute, record)
+            others.append(record)
     for windows, group in alike.items():
         done = 0
         for size, insert in STEPS_AT_ONCE.items():
@@ -287,6 +288,8 @@ def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
                 done += size
         for record in group[done:]:
             book(execute, record)
+    for record in others:  # last: a correction comes after its charge, and an overrun counts what came before it
+        book(execute, record)
 
 
 def _book_together(
