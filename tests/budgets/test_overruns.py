@@ -74,12 +74,21 @@ def test_a_late_end_dearer_than_its_hold_is_an_overrun_as_well(tmp_path: Path) -
     with metered(tmp_path, "limit_usd: '0.000003'") as meter:  # one token in and one out
         recorder = meter.recorder
         step = recorder.open(
-            "s1", recorder.here(), "model", "m", provider="x", model="scripted", inputs="hi", max_output_tokens=1
+            "s1",
+            recorder.here(),
+            "model",
+            "m",
+            provider="x",
+            model="scripted",
+            inputs="hi",
+            max_output_tokens=1,
         )
         recorder.settle([step])
         recorder.close(step, cost_nanousd=3_500)
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
-            query = "SELECT json_extract(detail, '$.overrun_nanousd') FROM decisions WHERE outcome = 'overrun'"
+            query = (
+                "SELECT json_extract(detail, '$.overrun_nanousd') FROM decisions WHERE outcome = 'overrun'"
+            )
             overruns = other.execute(query).fetchall()
             counters = other.execute("SELECT spent_nanousd, held_nanousd FROM windows").fetchall()
         assert counters == [(3_500, 0)]
