@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,15 +25,6 @@ def metered(tmp_path: Path, limit: str) -> Meter:
     return Meter(tmp_path / "ledger.db", policy=parse_policy(f"{PRICES}\nbudgets: [{{name: b, {limit}}}]"))
 
 
-def call(model: Any, config: Any, *, asynchronous: bool) -> None:
-    """One call whose answer is longer than its request allowed."""
-    bound = model.bind(max_tokens=1)
-    if asynchronous:
-        asyncio.run(bound.ainvoke("hi", config))
-    else:
-        bound.invoke("hi", config)
-
-
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("limit", [f"limit_usd: '{LIMIT / 1e9:.9f}'", "limit_tokens: 21"])
 def test_the_next_call_counts_what_the_last_one_cost(tmp_path: Path, limit: str, asynchronous: bool) -> None:
@@ -43,16 +33,16 @@ def test_the_next_call_counts_what_the_last_one_cost(tmp_path: Path, limit: str,
     with metered(tmp_path, limit) as meter:
         config = meter.config(ACME)
 
-        async def one_after_the_other() -> None:
+        async def aone_after_the_other() -> None:
             for _ in range(9):
                 await model.bind(max_tokens=1).ainvoke("hi", config)
 
+        def one_after_the_other() -> None:
+            for _ in range(9):
+                model.bind(max_tokens=1).invoke("hi", config)
+
         with pytest.raises(BudgetExceeded):
-            if asynchronous:
-                asyncio.run(one_after_the_other())
-            else:
-                for _ in range(9):
-                    call(model, config, asynchronous=False)
+            asyncio.run(aone_after_the_other()) if asynchronous else one_after_the_other()
         assert model.requests == 2
         (window,) = meter.ledger.windows()
         assert window["held_nanousd"] == 0
@@ -63,7 +53,7 @@ def test_the_next_call_counts_what_the_last_one_cost(tmp_path: Path, limit: str,
 def test_another_process_sees_an_overrun_when_the_call_returns(tmp_path: Path) -> None:
     """It is committed by then, not written down to be committed soon."""
     with metered(tmp_path, "limit_usd: 1") as meter:
-        call(ScriptedModel(), meter.config(ACME), asynchronous=False)
+        ScriptedModel().bind(max_tokens=1).invoke("hi", meter.config(ACME))
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
             counters = other.execute("SELECT spent_nanousd, held_nanousd FROM windows").fetchall()
     assert counters == [(STEP_NANOUSD, 0)]

@@ -53,7 +53,7 @@ TENANTS = {
 }
 
 
-class Failure(Exception):
+class ProviderError(Exception):
     """What a provider fails with."""
 
 
@@ -124,12 +124,12 @@ class Turmoil:
                     self.model(tenant).ainvoke("hi", config), self.chance.uniform(0.001, 0.02)
                 )
             elif kind == "failed":
-                await self.model(tenant, failures=[Failure()]).ainvoke("hi", config)
+                await self.model(tenant, failures=[ProviderError()]).ainvoke("hi", config)
             elif kind == "cached":
                 await self.model(tenant, cache=self.cache).ainvoke(f"hi {self.chance.randrange(3)}", config)
             else:
                 await self.late(tenant, config)
-        except (Failure, TimeoutError):
+        except (ProviderError, TimeoutError):
             pass
         except Refusal:
             self.refused[tenant] += 1
