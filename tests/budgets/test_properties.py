@@ -124,7 +124,7 @@ def test_processes_in_turmoil_never_pass_a_strict_cap(tmp_path: Path, seed: int)
         reverse=True,
     )
     under_way = [max(each, 0) for each in beyond[: PROCESSES * AT_ONCE]]
-    assert WIDE_NANOUSD < most["wide"] <= WIDE_NANOUSD + sum(under_way)
+    assert WIDE_NANOUSD * 9 // 10 < most["wide"] <= WIDE_NANOUSD + sum(under_way)
 
 
 class Books(RuleBasedStateMachine):
