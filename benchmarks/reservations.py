@@ -1,6 +1,6 @@
 """Microseconds added per model step with four budgets that match, beside raw sqlite3 and other people's tracers.
 
-    python benchmarks/reservations.py [--rounds N] [--json]
+    python benchmarks/reservations.py [--rounds N] [--mode MODE] [--json]
 
 One process, the graph of overhead.py, three ways to run it: `invoke`, `ainvoke`, and eight `ainvoke` at once on one event loop. In
 each round every handler runs once, in random order; what it adds is its time less that of the bare graph in the same
@@ -36,6 +36,7 @@ from tracers import LANGFUSE, tracers
 RAW = "raw sqlite3"
 OURS = "spendgraph, four budgets"
 AT_ONCE = 8
+MODES = ("invoke", "ainvoke", f"{AT_ONCE} x ainvoke")
 PARTS = 5
 FOUR_BUDGETS = parse_policy("""
 budgets:
@@ -120,12 +121,13 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=100, help="how often each handler runs; under load a fifth"
     )
+    parser.add_argument("--mode", action="append", choices=MODES, help="only this way to run it; may be repeated")
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
     results: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
-        for mode in ("invoke", "ainvoke", f"{AT_ONCE} x ainvoke"):
+        for mode in options.mode or MODES:
             rounds = options.rounds if mode in {"invoke", "ainvoke"} else options.rounds // 5
             times = bench.times(mode, max(rounds, 2 * PARTS))
             results[mode] = {name: added(times, name) for name in times if name != BARE}

@@ -118,18 +118,19 @@ class BudgetAuthority:
         self.history = CostHistory()
         self._prices = prices
         self._default_output = policy.estimates.default_output_tokens
-        self._counters: dict[tuple[str, str, str], tuple[Counter, ...]] = {}
+        self._counters: dict[tuple[str, str, str], _Standing] = {}
         self._wants: dict[tuple[str, str], tuple[Budget, Want]] = {}
         ledger.register([_row(budget) for budget in self.budgets])
 
     def need(self, call: Call) -> Need | Unbounded | TooDear | None:
         """How much room a call needs, and where; `None` where no budget is about it."""
-        counters = (*self._counters_of(call), *call.caps)
+        standing = self._standing_of(call)
+        counters = standing.counters
         if not counters:
             return None
-        strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
+        strict = standing.strict
         if call.model and call.fixed_nanousd is None:
-            sized = self._of_tokens(call, counters, strict)
+            sized = self._of_tokens(call, standing)
             if isinstance(sized, Unbounded):
                 return sized
             estimate, nanousd, tokens = sized
@@ -138,9 +139,12 @@ class BudgetAuthority:
             if fixed is None:
                 if strict is not None:
                     return Unbounded(strict, "a price that is known before the call")
-                fixed = self.history.quantile(call.context.feature, call.name, _quantile(counters))
+                fixed = self.history.quantile(call.context.feature, call.name, standing.quantile)
             estimate = nanousd = _UNKNOWN_COST if fixed is None else fixed
             tokens = 0
+        usual = standing.usual
+        if usual is not None and nanousd and not call.is_spent and usual.holds_at(call.started_us):
+            return Need(usual.wants, nanousd, tokens, estimate, usual.budgets)
         wants: list[Want] = []
         budgets: list[Budget] = []
         for counter in counters:
@@ -152,30 +156,33 @@ class BudgetAuthority:
             asked = nanousd if want.unit == "nanousd" else tokens if want.unit == "tokens" else 1
             if want.limit is not None and asked > want.limit:
                 return TooDear(counter.budget, Shortfall(want, 0, 0, asked))
-        return Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
+        need = Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
+        # Steps of one task ask for the same room again and again, until a window ends.
+        if nanousd and not call.is_spent and len(wants) == len(counters):
+            standing.usual = _Usual(need.wants, need.budgets)
+        return need
 
     def learn(self, feature: str, what: str, cost_nanousd: int) -> None:
         """Remember what a call of a model or tool cost."""
         self.history.add(feature, what, cost_nanousd)
 
-    def _counters_of(self, call: Call) -> tuple[Counter, ...]:
+    def _standing_of(self, call: Call) -> _Standing:
         key = (call.context.context_id, call.task_id, call.thread_id)
-        counters = self._counters.get(key)
-        if counters is None:
+        standing = self._counters.get(key)
+        if standing is None or standing.caps is not call.caps:
             if len(self._counters) >= _MOST_KEPT:
                 self._counters.clear()
             counters = counters_of(self.budgets, call.context, call.task_id, call.thread_id)
-            self._counters[key] = counters
-        return counters
+            standing = self._counters[key] = _Standing((*counters, *call.caps), call.caps)
+        return standing
 
-    def _of_tokens(
-        self, call: Call, counters: tuple[Counter, ...], strict: Counter | None
-    ) -> tuple[int, int, int] | Unbounded:
+    def _of_tokens(self, call: Call, standing: _Standing) -> tuple[int, int, int] | Unbounded:
         """What a model call is expected to cost, and the money and tokens to hold for it."""
+        counters, strict = standing.counters, standing.strict
         price = self._prices.price(call.provider, call.model, call.started_us)
         sent = expected_input(call.inputs, call.parameters)
         answered_about = expected_output(call.max_output_tokens, self._default_output)
-        seen = self.history.quantile(call.context.feature, call.model, _quantile(counters))
+        seen = self.history.quantile(call.context.feature, call.model, standing.quantile)
         if price is None:
             estimate = _UNKNOWN_COST
         elif seen is None:
@@ -223,9 +230,35 @@ class BudgetAuthority:
         return want
 
 
-def _quantile(counters: tuple[Counter, ...]) -> float:
-    """The most careful of the budgets' quantiles."""
-    return float(max(counter.budget.quantile for counter in counters))
+class _Usual(NamedTuple):
+    """What calls of one payer and task want that cost something, as long as each window lasts."""
+
+    wants: tuple[Want, ...]
+    budgets: tuple[Budget, ...]
+
+    def holds_at(self, at_us: int) -> bool:
+        """Whether a call that starts then wants the same."""
+        for want in self.wants:
+            if at_us < want.start_us or (want.end_us is not None and at_us >= want.end_us):
+                return False
+        return True
+
+
+class _Standing:
+    """Where calls of one payer, task and thread count: their counters, and what of these does not change.
+
+    `quantile` is the most careful of the budgets'; `usual` is set by the first call that costs something, unless a
+    budget limits each call.
+    """
+
+    __slots__ = ("caps", "counters", "quantile", "strict", "usual")
+
+    def __init__(self, counters: tuple[Counter, ...], caps: tuple[Counter, ...]) -> None:
+        self.counters = counters
+        self.caps = caps
+        self.strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
+        self.quantile = float(max((counter.budget.quantile for counter in counters), default=0))
+        self.usual: _Usual | None = None
 
 
 def _row(budget: Budget) -> BudgetRow:

@@ -232,13 +232,14 @@ class Writer:
         Raises:
             LedgerUnavailable: The ledger could not be written; nothing was.
         """
-        pauses = Pauses(timeout)
+        pauses: Pauses | None = None
         while True:
             try:
                 with self._lock:
                     return self._transact(work)
             except (sqlite3.Error, OSError) as error:
                 problem = diagnose(error, self.place)
+                pauses = pauses or Pauses(timeout)
                 if not isinstance(problem, LedgerBusy) or pauses.over:
                     raise problem from error
             pauses.sleep()
