@@ -121,7 +121,9 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=100, help="how often each handler runs; under load a fifth"
     )
-    parser.add_argument("--mode", action="append", choices=MODES, help="only this way to run it; may be repeated")
+    parser.add_argument(
+        "--mode", action="append", choices=MODES, help="only this way to run it; may be repeated"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
     results: dict[str, dict[str, list[float]]] = {}
