@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint schema notebooks bench clean
+.PHONY: help demo test races lint schema notebooks bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,9 @@ demo: $(VENV)/demo.stamp ## a real agent on a real language model, and who spent
 
 test: $(VENV)/dev.stamp ## every test, with branch coverage
 	@$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
+
+races: $(VENV)/dev.stamp ## twenty branches for the room of four, 200 times: in threads, on loops, in 1 and 4 processes
+	@SPENDGRAPH_RACES=$${SPENDGRAPH_RACES:-200} $(BIN)/python -m pytest -v tests/budgets/test_fanout.py $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, pyright strict
 	@echo "ruff check"; $(BIN)/ruff check .

@@ -88,8 +88,8 @@ def variants(meter: Meter, run: Callable[[Any], None]) -> dict[str, Callable[[],
     }
 
 
-def measure(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Microseconds of one step without a handler, and what each way adds to it: p50 of paired differences."""
+def sample(ways: dict[str, Callable[[], None]], rounds: int, *, steps: int = STEPS) -> dict[str, list[float]]:
+    """Microseconds of one step of each way, by round: in each, every way runs once, in random order."""
     for way in ways.values():
         for _ in range(5):
             way()
@@ -102,12 +102,20 @@ def measure(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, float
         for name in order:
             begun = time.perf_counter_ns()
             ways[name]()
-            times[name].append((time.perf_counter_ns() - begun) / STEPS / 1000)
+            times[name].append((time.perf_counter_ns() - begun) / steps / 1000)
         if done % 20 == 0:
             gc.collect()
-            print(f"\r{done} of {rounds} rounds", end="", file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{done} of {rounds} rounds", end="", file=sys.stderr, flush=True)
     gc.enable()
-    print("\r", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print("\r", end="", file=sys.stderr)
+    return times
+
+
+def measure(ways: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Microseconds of one step without a handler, and what each way adds to it: p50 of paired differences."""
+    times = sample(ways, rounds)
     bare = times[BARE]
     added = {
         name: statistics.median(each - base for each, base in zip(taken, bare, strict=True))

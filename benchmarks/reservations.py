@@ -1,11 +1,14 @@
-"""Microseconds added per model step with four budgets that match, beside raw sqlite3 doing the same statements.
+"""Microseconds added per model step with four budgets that match, beside raw sqlite3 and other people's tracers.
 
-    python benchmarks/reservations.py [--rounds N] [--json]
+    python benchmarks/reservations.py [--rounds N] [--mode MODE] [--json]
 
-One process, the same graph as in overhead.py, the ways interleaved in random order; per way the p50 over rounds of
-its time less that of the bare graph in the same round, divided by ten. The raw handler makes the reservation in one
-transaction and books the row in another, on the ledger's own tables, with `synchronous=NORMAL`: nothing else, no
-usage read, no price, no context, no lookup. Machines are noisy: read the ratio.
+One process, the graph of overhead.py, three ways to run it: `invoke`, `ainvoke`, and eight `ainvoke` at once on one event loop. In
+each round every handler runs once, in random order; what it adds is its time less that of the bare graph in the same
+round, divided by the steps. Raw sqlite3 (raw.py) makes the reservation in one transaction and books the row in another, and on
+an event loop it does so on the loop's own thread, which spendgraph never does: there a reservation is handed to the ledger's
+thread and back. Langfuse and LangSmith (tracers.py) write nothing to a disk and send nothing.
+
+Machines are noisy: read the ratios. Behind each median stands its least and greatest over five parts of the rounds.
 """
 
 # LangGraph's own types are partly unknown to pyright.
@@ -13,23 +16,28 @@ usage read, no price, no context, no lookup. Machines are noisy: read the ratio.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
-import sqlite3
+import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
+from langchain_core.callbacks import UsageMetadataCallbackHandler
 
 from instant import CONTEXT, InstantModel
-from overhead import BARE, build_graph, measure
+from overhead import BARE, STEPS, build_graph, sample
+from raw import RawHandler, RawReservations, make_ledger
 from spendgraph import Meter
-from spendgraph.ledger import Ledger, StepRow, TaskStart
-from spendgraph.ledger.statements import STATEMENTS
 from spendgraph.policy import parse_policy
+from tracers import LANGFUSE, tracers
 
 RAW = "raw sqlite3"
+OURS = "spendgraph, four budgets"
+AT_ONCE = 8
+MODES = ("invoke", "ainvoke", f"{AT_ONCE} x ainvoke")
+PARTS = 5
 FOUR_BUDGETS = parse_policy("""
 budgets:
   - {name: organisation, period: month, limit_usd: 100000}
@@ -39,107 +47,115 @@ budgets:
 """)
 
 
-class RawHandler(BaseCallbackHandler):
-    """The statements of a reservation and of a booking, and nothing else."""
+class Bench:
+    """The handlers to compare, on ledgers of their own.
 
-    raise_error = True
-    run_inline = True
+    Args:
+        folder: Where the ledgers are made.
+    """
 
-    def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.execute = self.connection.cursor().execute
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 10000"):
-            self.execute(f"PRAGMA {pragma}")
-        self.windows: list[int] = []
-        for n in range(4):
-            self.execute("INSERT INTO windows (budget, scope, start_us) VALUES (?, '', 0)", (f"raw {n}",))
-            self.windows.append(self.execute("SELECT last_insert_rowid()").fetchone()[0])
+    def __init__(self, folder: Path) -> None:
+        windows = [f"raw {n}" for n in range(4)]
+        make_ledger(folder / "raw.db", windows)
+        raw = RawHandler(RawReservations(folder / "raw.db", windows))
+        self.plain = Meter(folder / "plain.db")
+        self.budgets = Meter(folder / "budgets.db", policy=FOUR_BUDGETS)
+        self.configs: dict[str, Callable[[], Any]] = {
+            BARE: lambda: None,
+            "usage handler": lambda: {"callbacks": [UsageMetadataCallbackHandler()]},
+            RAW: lambda: {"callbacks": [raw]},
+            **{name: _callbacks(make) for name, make in tracers().items()},
+            "spendgraph, no budgets": lambda: self.plain.config(CONTEXT),
+            OURS: lambda: self.budgets.config(CONTEXT),
+        }
 
-    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """Reserve."""
-        execute = self.execute
-        execute("BEGIN IMMEDIATE")
-        for window in self.windows:
-            execute(
-                "SELECT spent_nanousd, held_nanousd FROM windows WHERE window_id = ?", (window,)
-            ).fetchone()
-        for window in self.windows:
-            execute(
-                "UPDATE windows SET held_nanousd = held_nanousd + ?, held_calls = held_calls + 1 WHERE window_id = ?",
-                (5, window),
-            )
-        execute(
-            "INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)"
-            " VALUES (?, 'raw', '[]', 5, 0, '{}', 0)",
-            (str(run_id),),
-        )
-        execute("COMMIT")
+    def times(self, mode: str, rounds: int) -> dict[str, list[float]]:
+        """Microseconds a step by handler, one for each round."""
+        graph = build_graph(InstantModel(), is_async=mode != "invoke")
+        if mode == "invoke":
+            ways = {
+                name: _calling(lambda config: graph.invoke({"n": 0}, config), make)
+                for name, make in self.configs.items()
+            }
+            return sample(ways, rounds)
+        at_once = 1 if mode == "ainvoke" else AT_ONCE
 
-    def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """Book."""
-        execute = self.execute
-        execute("BEGIN IMMEDIATE")
-        row = StepRow(str(run_id), "raw", "model", CONTEXT.context_id, 1, 2, 3, cost_nanousd=5)
-        execute(STATEMENTS[StepRow][0], tuple(row))
-        execute("DELETE FROM holds WHERE hold_id = ?", (str(run_id),))
-        for window in self.windows:
-            execute(
-                "UPDATE windows SET held_nanousd = held_nanousd - ?, held_calls = held_calls - 1,"
-                " spent_nanousd = spent_nanousd + ? WHERE window_id = ?",
-                (5, 5, window),
-            )
-            execute("INSERT INTO step_windows (step_id, window_id) VALUES (?, ?)", (str(run_id), window))
-        execute("COMMIT")
+        async def run(make: Callable[[], Any]) -> None:
+            await asyncio.gather(*(graph.ainvoke({"n": 0}, make()) for _ in range(at_once)))
+
+        with asyncio.Runner() as runner:
+
+            def running(make: Callable[[], Any]) -> Callable[[], None]:
+                return lambda: runner.run(run(make))
+
+            ways = {name: running(make) for name, make in self.configs.items()}
+            return sample(ways, rounds, steps=STEPS * at_once)
+
+    def close(self) -> None:
+        """Close the meters."""
+        self.plain.close()
+        self.budgets.close()
 
 
-def raw_handler(folder: Path) -> RawHandler:
-    """A raw handler on a ledger of its own."""
-    path = folder / "raw.db"
-    with Meter(path) as meter, meter.task(CONTEXT):
-        InstantModel().invoke("hi")
-    with Ledger.open(path) as ledger:
-        ledger.post(TaskStart("raw", None, CONTEXT.context_id, "", "", 0))
-    return RawHandler(path)
+def _callbacks(make: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: {"callbacks": [make()]}
+
+
+def _calling(act: Callable[[Any], Any], argument: Callable[[], Any]) -> Callable[[], None]:
+    def call() -> None:
+        act(argument())
+
+    return call
+
+
+def added(times: dict[str, list[float]], name: str) -> list[float]:
+    """What a handler adds to a step: the median of all rounds, then of each of five parts."""
+    paired = [each - base for each, base in zip(times[name], times[BARE], strict=True)]
+    size = len(paired) // PARTS
+    parts = [paired[n * size : (n + 1) * size] for n in range(PARTS)]
+    return [statistics.median(part) for part in (paired, *parts)]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=300, help="how often each way runs")
+    parser.add_argument(
+        "--rounds", type=int, default=100, help="how often each handler runs; under load a fifth"
+    )
+    parser.add_argument(
+        "--mode", action="append", choices=MODES, help="only this way to run it; may be repeated"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
+    results: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        graph = build_graph(InstantModel(), is_async=False)
-        raw = raw_handler(folder)
-        with (
-            Meter(folder / "plain.db") as plain,
-            Meter(folder / "budgets.db", policy=FOUR_BUDGETS) as budgets,
-        ):
-
-            def task(meter: Meter) -> None:
-                with meter.task(CONTEXT):
-                    graph.invoke({"n": 0})
-
-            added = measure(
-                {
-                    BARE: lambda: graph.invoke({"n": 0}),
-                    "usage handler": lambda: graph.invoke(
-                        {"n": 0}, {"callbacks": [UsageMetadataCallbackHandler()]}
-                    ),
-                    RAW: lambda: graph.invoke({"n": 0}, {"callbacks": [raw]}),
-                    "spendgraph, no budgets": lambda: task(plain),
-                    "spendgraph, four budgets": lambda: task(budgets),
-                },
-                options.rounds,
-            )
+        bench = Bench(Path(name))
+        for mode in options.mode or MODES:
+            rounds = options.rounds if mode in {"invoke", "ainvoke"} else options.rounds // 5
+            times = bench.times(mode, max(rounds, 2 * PARTS))
+            results[mode] = {name: added(times, name) for name in times if name != BARE}
+            if not options.json:
+                _show(mode, statistics.median(times[BARE]), results[mode])
+        bench.close()
     if options.json:
-        print(json.dumps(added))
-        return
-    print(f"a step without a handler takes {added[BARE]:.0f} us")
-    for way, microseconds in added.items():
-        if way != BARE:
-            print(f"  {way:24} adds {microseconds:6.1f} us a step, {microseconds / added[RAW]:5.2f} x {RAW}")
+        print(json.dumps(results))
+
+
+def _show(mode: str, bare: float, results: dict[str, list[float]]) -> None:
+    print(f"{mode}: a step without a handler takes {bare:.0f} us")
+    raw, langfuse = results[RAW], results.get(LANGFUSE)
+    for name, medians in results.items():
+        against = f"{_ratio(medians, raw)} x {RAW}"
+        if name == OURS and langfuse is not None:
+            against += f", {_ratio(medians, langfuse)} x {LANGFUSE}"
+        print(f"  {name:24} adds {medians[0]:7.1f} us a step, {against}")
+    if langfuse is None:
+        print("  (Langfuse is not installed: `make bench` brings it.)")
+
+
+def _ratio(medians: list[float], reference: list[float]) -> str:
+    whole, *parts = (mine / other for mine, other in zip(medians, reference, strict=True))
+    return f"{whole:5.2f} ({min(parts):.2f} to {max(parts):.2f})"
 
 
 if __name__ == "__main__":

@@ -40,13 +40,11 @@ class State(TypedDict):
     answers: Annotated[list[str], operator.add]
 
 
-def branches(state: State) -> list[Send]:
-    """Twenty, from the start."""
-    return [Send("call", {"answers": []})] * BRANCHES
-
-
-def fan_out(model: ScriptedModel) -> Any:
+def fan_out(model: ScriptedModel, branches: int = BRANCHES) -> Any:
     """The graph; a branch whose call is refused says so, on purpose."""
+
+    def send(state: State) -> list[Send]:
+        return [Send("call", {"answers": []})] * branches
 
     def call(state: State) -> dict[str, list[str]]:
         try:
@@ -64,6 +62,6 @@ def fan_out(model: ScriptedModel) -> Any:
 
     builder = StateGraph(State)
     builder.add_node("call", RunnableLambda(call, acall))
-    builder.add_conditional_edges(START, branches, ["call"])
+    builder.add_conditional_edges(START, send, ["call"])
     builder.add_edge("call", END)
     return builder.compile()

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.budgets.matching import counters_of
-from spendgraph.budgets.windows import Window, window_at
+from spendgraph.budgets.windows import window_at
 from spendgraph.ledger.budgets import BudgetRow
 from spendgraph.ledger.holds import Shortfall, Want
 from spendgraph.pricing import (
@@ -122,18 +122,19 @@ class BudgetAuthority:
         self.history = CostHistory()
         self._prices = prices
         self._default_output = policy.estimates.default_output_tokens
-        self._counters: dict[tuple[str, str, str], tuple[Counter, ...]] = {}
-        self._windows: dict[str, Window] = {}
+        self._counters: dict[tuple[str, str, str], _Standing] = {}
+        self._wants: dict[tuple[str, str], tuple[Budget, Want]] = {}
         ledger.register([_row(budget) for budget in self.budgets])
 
     def need(self, call: Call, *, is_guarded: bool = False) -> Need | Unbounded | TooDear | None:
         """How much room a call needs, and where; `None` where no budget is about it, and no breaker guards it (`is_guarded`)."""
-        counters = (*self._counters_of(call), *call.caps)
+        standing = self._standing_of(call)
+        counters = standing.counters
         if not counters and not is_guarded:
             return None
-        strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
+        strict = standing.strict
         if call.model and call.fixed_nanousd is None:
-            sized = self._of_tokens(call, counters, strict)
+            sized = self._of_tokens(call, standing)
             if isinstance(sized, Unbounded):
                 return sized
             estimate, nanousd, tokens = sized
@@ -142,9 +143,12 @@ class BudgetAuthority:
             if fixed is None:
                 if strict is not None:
                     return Unbounded(strict, "a price that is known before the call")
-                fixed = self.history.quantile(call.context.feature, call.name, _quantile(counters))
+                fixed = self.history.quantile(call.context.feature, call.name, standing.quantile)
             estimate = nanousd = _UNKNOWN_COST if fixed is None else fixed
             tokens = 0
+        usual = standing.usual
+        if usual is not None and nanousd and not call.is_spent and usual.holds_at(call.started_us):
+            return Need(usual.wants, nanousd, tokens, estimate, usual.budgets)
         wants: list[Want] = []
         budgets: list[Budget] = []
         for counter in counters:
@@ -156,11 +160,15 @@ class BudgetAuthority:
             asked = nanousd if want.unit == "nanousd" else tokens if want.unit == "tokens" else 1
             if want.limit is not None and asked > want.limit:
                 return TooDear(counter.budget, Shortfall(want, 0, 0, asked))
-        return Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
+        need = Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
+        # Steps of one task ask for the same room again and again, until a window ends.
+        if nanousd and not call.is_spent and len(wants) == len(counters):
+            standing.usual = _Usual(need.wants, need.budgets)
+        return need
 
     def windows_of(self, call: Call) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
         """The windows in which a call would count, and the budget of each; limits on single calls are left out."""
-        counters = [each for each in (*self._counters_of(call), *call.caps) if "call" not in each.budget.per]
+        counters = [each for each in self._standing_of(call).counters if "call" not in each.budget.per]
         wants = tuple(self._want(counter, call, is_free=False) for counter in counters)
         return wants, tuple(counter.budget for counter in counters)
 
@@ -168,24 +176,23 @@ class BudgetAuthority:
         """Remember what a call of a model or tool cost."""
         self.history.add(feature, what, cost_nanousd)
 
-    def _counters_of(self, call: Call) -> tuple[Counter, ...]:
+    def _standing_of(self, call: Call) -> _Standing:
         key = (call.context.context_id, call.task_id, call.thread_id)
-        counters = self._counters.get(key)
-        if counters is None:
+        standing = self._counters.get(key)
+        if standing is None or standing.caps is not call.caps:
             if len(self._counters) >= _MOST_KEPT:
                 self._counters.clear()
             counters = counters_of(self.budgets, call.context, call.task_id, call.thread_id)
-            self._counters[key] = counters
-        return counters
+            standing = self._counters[key] = _Standing((*counters, *call.caps), call.caps)
+        return standing
 
-    def _of_tokens(
-        self, call: Call, counters: tuple[Counter, ...], strict: Counter | None
-    ) -> tuple[int, int, int] | Unbounded:
+    def _of_tokens(self, call: Call, standing: _Standing) -> tuple[int, int, int] | Unbounded:
         """What a model call is expected to cost, and the money and tokens to hold for it."""
+        counters, strict = standing.counters, standing.strict
         price = self._prices.price(call.provider, call.model, call.started_us)
         sent = expected_input(call.inputs, call.parameters)
         answered_about = expected_output(call.max_output_tokens, self._default_output)
-        seen = self.history.quantile(call.context.feature, call.model, _quantile(counters))
+        seen = self.history.quantile(call.context.feature, call.model, standing.quantile)
         if price is None:
             estimate = _UNKNOWN_COST
         elif seen is None:
@@ -211,24 +218,57 @@ class BudgetAuthority:
         return estimate, max(ceiling, min(estimate, 1)), sent_at_most + (answered or 0)
 
     def _want(self, counter: Counter, call: Call, *, is_free: bool) -> Want:
-        budget = counter.budget
-        window = self._windows.get(budget.name)  # caps are for ever, all of them
-        if window is None or not (
-            window.start_us <= call.started_us and (window.end_us is None or call.started_us < window.end_us)
+        budget, at_us = counter.budget, call.started_us
+        # A limit is a Decimal until it is asked for: with its window it is worked out once in each.
+        known = self._wants.get((budget.name, counter.scope))
+        if (
+            known is None
+            or known[0] is not budget
+            or not (known[1].start_us <= at_us and (known[1].end_us is None or at_us < known[1].end_us))
         ):
-            window = self._windows[budget.name] = window_at(budget, call.started_us)
-        limit: int | None = budget.limit
-        if call.is_spent or (is_free and budget.unit == "nanousd"):
-            limit = None
-        elif budget.exempt is not None and call.context.priority in budget.exempt.priority:
-            limit = int(budget.limit * budget.exempt.up_to)
-        key = budget.name, counter.scope, window.start_us, window.end_us, window.since_us
-        return Want(*key, budget.unit, limit, () if limit is None else budget.notes)
+            window = window_at(budget, at_us)
+            key = budget.name, counter.scope, window.start_us, window.end_us, window.since_us
+            known = budget, Want(*key, budget.unit, budget.limit, budget.notes)
+            if len(self._wants) >= _MOST_KEPT:
+                self._wants.clear()
+            self._wants[budget.name, counter.scope] = known
+        want = known[1]
+        if call.is_spent or (is_free and want.unit == "nanousd"):
+            return want._replace(limit=None, notes=())
+        if budget.exempt is not None and call.context.priority in budget.exempt.priority:
+            return want._replace(limit=int(budget.limit * budget.exempt.up_to))
+        return want
 
 
-def _quantile(counters: tuple[Counter, ...]) -> float:
-    """The most careful of the budgets' quantiles."""
-    return float(max((counter.budget.quantile for counter in counters), default=_QUANTILE))
+class _Usual(NamedTuple):
+    """What calls of one payer and task want that cost something, as long as each window lasts."""
+
+    wants: tuple[Want, ...]
+    budgets: tuple[Budget, ...]
+
+    def holds_at(self, at_us: int) -> bool:
+        """Whether a call that starts then wants the same."""
+        for want in self.wants:
+            if at_us < want.start_us or (want.end_us is not None and at_us >= want.end_us):
+                return False
+        return True
+
+
+class _Standing:
+    """Where calls of one payer, task and thread count: their counters, and what of these does not change.
+
+    `quantile` is the most careful of the budgets'; `usual` is set by the first call that costs something, unless a
+    budget limits each call.
+    """
+
+    __slots__ = ("caps", "counters", "quantile", "strict", "usual")
+
+    def __init__(self, counters: tuple[Counter, ...], caps: tuple[Counter, ...]) -> None:
+        self.counters = counters
+        self.caps = caps
+        self.strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
+        self.quantile = float(max((counter.budget.quantile for counter in counters), default=_QUANTILE))
+        self.usual: _Usual | None = None
 
 
 def _row(budget: Budget) -> BudgetRow:

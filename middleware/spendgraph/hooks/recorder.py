@@ -345,7 +345,11 @@ class StepRecorder:
         self, step: OpenStep, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
     ) -> None:
         place = step.place
-        booked: Record = row if self._reservations is None else self._reservations.record(step, row)
+        booked: Record = row
+        is_overrun = False
+        if self._reservations is not None:
+            booked = self._reservations.record(step, row)
+            is_overrun = self._reservations.is_overrun(booked, row)
         task = place.task
         known = self._references.known
         if (
@@ -355,7 +359,7 @@ class StepRecorder:
             and row.context_id in known
             and (price is None or price.price_id in known)
         ):
-            self._book(task, (booked,))
+            self._book(task, (booked,), is_overrun=is_overrun)
             return
         # What was let out without the ledger brings along all it refers to: who mends a ledger may restore a backup.
         records = self._references.of(place) if step.unheld is None else self._references.anew(place)
@@ -374,9 +378,11 @@ class StepRecorder:
         records.append(booked)
         if end_task is not None:
             records.append(TaskEnd(task.task_id, end_task, row.ended_us))
-        self._book(task, records)
+        self._book(task, records, is_overrun=is_overrun)
 
-    def _book(self, task: Task, records: Sequence[Record], *, at_once: bool = False) -> None:
+    def _book(
+        self, task: Task, records: Sequence[Record], *, at_once: bool = False, is_overrun: bool = False
+    ) -> None:
         """Write what an end brings, without ever raising.
 
         A paid answer is not lost to the ledger's trouble: the rows wait in memory, and the next start is
@@ -386,7 +392,7 @@ class StepRecorder:
             if at_once:
                 self._write_soon(*records)
             else:
-                self.ledger.book(*records)
+                self.ledger.book(*records, at_once=is_overrun)
         except LedgerUnavailable as error:  # what is queued keeps its order: known all the same
             logger.error("spendgraph: a step could not be written yet: %s", error)  # noqa: TRY400 - one line
         except LedgerError as error:

@@ -73,6 +73,7 @@ class Reservations:
         self._rows = rows
         self._references = references
         self._written: set[tuple[str, str]] = set()
+        self._counts_tokens = any(budget.unit == "tokens" for budget in policy.budgets)
         self._decide = decide
         self._authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
@@ -163,7 +164,17 @@ class Reservations:
             self._dear.look(step, row)
         if hold is None:
             return row if step.unheld is None else UnheldStep(tuple(row), step.unheld.windows)
+        if row.entry == "correction":  # what was held went with the charge
+            return HeldStep(tuple(row), hold.windows, 0, 0)
         return HeldStep(tuple(row), *hold)
+
+    def is_overrun(self, record: Record, row: StepRow) -> bool:
+        """Whether what is booked takes more room than was held for it, so that it must count before the next call."""
+        if not isinstance(record, HeldStep):
+            return False
+        return row.cost_nanousd > record.held_nanousd or (
+            self._counts_tokens and row.input_tokens + row.output_tokens > record.held_tokens
+        )
 
     def release(self, step: OpenStep) -> None:
         """Give back what was held for a step that was not sent after all."""
@@ -185,6 +196,8 @@ class Reservations:
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
         place = step.place
+        if place.task.caps and not self._counts_tokens:
+            self._counts_tokens = any(want.unit == "tokens" for want in wants)
         payer = place.context.context_id, place.task.task_id
         ask = Ask(
             wants,

@@ -234,12 +234,13 @@ def book_unheld(execute: Execute, record: UnheldStep) -> None:
 def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
     """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
     alike: dict[tuple[int, ...], list[HeldStep]] = {}
+    others: list[HeldStep] = []
     for record in records:
         is_usual = record.step[_ENTRY] == "charge" and not (record.draws or record.envelopes or record.probes)
         if is_usual and record.step[_COST] <= record.held_nanousd:
             alike.setdefault(tuple(record.windows), []).append(record)
         else:
-            book(execute, record)
+            others.append(record)
     for windows, group in alike.items():
         done = 0
         for size, insert in STEPS_AT_ONCE.items():
@@ -248,6 +249,10 @@ def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
                 done += size
         for record in group[done:]:
             book(execute, record)
+    for (
+        record
+    ) in others:  # last: a correction comes after its charge, and an overrun counts what came before it
+        book(execute, record)
 
 
 def _book_together(

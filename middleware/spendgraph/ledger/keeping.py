@@ -30,7 +30,7 @@ def reserve(
     """Take room for a call in all its windows, or in none; not for event loops.
 
     Before it says no, everything known is counted: what this process has not committed yet, and calls
-    whose process was killed.
+    whose process was killed. Before it says yes, only what takes more room than was held for it.
 
     Raises:
         LedgerUnavailable: The ledger could not be written.
@@ -47,6 +47,8 @@ def reserve(
         expired.update(holds.book_expired(execute, now_us))
         return take(execute, is_counted=True)
 
+    if writer.owes_overrun:
+        writer.drain(timeout=timeout)
     found = writer.transact(take, timeout=timeout)
     # A breaker that is half open may be closed by what is not committed yet; an open one stays open.
     if isinstance(found, Shortfall) or (isinstance(found, Blocked) and found.state == "half_open"):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.clock import Clock, from_us, utc_us
-from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
+from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
 from spendgraph.ledger.alerts import AlertBook
 from spendgraph.ledger.breakers import Blocked
@@ -106,18 +104,23 @@ class Ledger(LedgerReader):
         """
         self._writer.post(records)
 
-    def book(self, *records: Record) -> None:
+    def book(self, *records: Record, at_once: bool = False) -> None:
         """Write down what a step brings in ONE transaction: durable on return, in the tables soon.
 
         The records are a line of the process's journal when this returns, which `kill -9` does not take away,
         and rows some milliseconds later; whoever reads through this process sees them at once. It never waits
         for another process, and may be called on an event loop.
 
+        Args:
+            *records: What is written.
+            at_once: No reservation may be made without it, for it takes more room than was held: committed on
+                return, or, where an event loop is running, as soon as the ledger thread can.
+
         Raises:
             LedgerUnavailable: They could not be written now; they stay queued.
             LedgerError: The ledger refused a row (a fault of the caller).
         """
-        self._writer.book(records)
+        self._writer.book(records, at_once=at_once)
 
     def defer(self, *records: Record) -> None:
         """Leave records to be written with the next ones, or a few milliseconds later; never blocks.
@@ -183,7 +186,7 @@ class Ledger(LedgerReader):
         """
         wait = BUSY_DEADLINE_S if timeout is None else timeout
         if _get_running_loop() is not None:
-            return not isinstance(self._wait_for_thread(None, wait), Exception)
+            return not isinstance(self._writer.thread.wait(None, wait), Exception)
         try:
             self._writer.drain(timeout=wait)
         except LedgerUnavailable:
@@ -245,8 +248,11 @@ class Ledger(LedgerReader):
             if isinstance(found, Hold):
                 writer.post((keeping.giving_back(ask, found),))
 
-        found = self._wait_for_thread(
-            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s), loop_wait_s, give_back
+        found = self._writer.thread.wait(
+            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s),
+            loop_wait_s,
+            give_back,
+            waits=False,  # a no counts everything; before a yes that would be a transaction more at every call
         )
         if isinstance(found, Exception):
             raise found
@@ -278,7 +284,7 @@ class Ledger(LedgerReader):
         writer = self._writer
         if _get_running_loop() is None:
             return writer.transact(work)
-        found: Any = self._wait_for_thread(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s)
+        found: Any = self._writer.thread.wait(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s)
         if isinstance(found, Exception):
             raise found
         done: T = found
@@ -305,7 +311,7 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             found = self._writer.query(find)
         else:
-            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), loop_wait_s)
+            found = self._writer.thread.wait(lambda: self._writer.query(find, drain=False), loop_wait_s)
         if isinstance(found, Exception):
             raise found
         assert found is None or isinstance(found, PausedTask)
@@ -360,41 +366,7 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             self._writer.drain(timeout=wait_s)
             return
-        result = self._wait_for_thread(None, loop_wait_s)
+        result = self._writer.thread.wait(None, loop_wait_s)
         if isinstance(result, LedgerError):
             failure = self._writer.failure
             raise type(failure)(*failure.args) if failure is not None else result
-
-    def _wait_for_thread(
-        self,
-        act: Callable[[], object] | None,
-        seconds: float,
-        undo: Callable[[Any], None] | None = None,
-    ) -> object:
-        """What the ledger thread replies, or a `LedgerBusy` after some seconds.
-
-        Args:
-            act: What the thread does, after everything queued is written.
-            seconds: How long to wait for it.
-            undo: Called by the thread with a result that came when nobody waited any more.
-        """
-        reply: SimpleQueue[object] = SimpleQueue()
-        # Whoever takes it first decides: the thread that the result counts, or this one that it does not.
-        deciding = threading.Lock()
-
-        def answer(result: object) -> None:
-            if deciding.acquire(blocking=False):
-                reply.put(result)
-            elif undo is not None:
-                undo(result)
-
-        self._writer.thread.ask(Request(answer, act))
-        try:
-            return reply.get(timeout=seconds)
-        except Empty:
-            if not deciding.acquire(blocking=False):
-                return reply.get()
-            return LedgerBusy(
-                f"the ledger {self.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
-                " holds the write lock, or the disk is slow"
-            )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import logging
 import random
+import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,16 +38,22 @@ _DEFER_S: Final = 0.05
 
 
 class Request:
-    """Something done once everything queued before it is written.
+    """Something done in the ledger thread.
 
-    `reply` is called in the ledger thread with what `act` returns, or with the error.
+    Args:
+        reply: Called there with what `act` returns, or with the error.
+        act: What is done.
+        waits: It is done once everything queued before it is written, and not before.
     """
 
-    __slots__ = ("act", "reply")
+    __slots__ = ("act", "reply", "waits")
 
-    def __init__(self, reply: Callable[[Any], None], act: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, reply: Callable[[Any], None], act: Callable[[], object] | None = None, *, waits: bool = True
+    ) -> None:
         self.reply = reply
         self.act = act
+        self.waits = waits
 
 
 class _Stop:
@@ -89,6 +96,43 @@ class LedgerThread:
         """Have a request answered; never blocks."""
         self._tell(request)
 
+    def wait(
+        self,
+        act: Callable[[], object] | None,
+        seconds: float,
+        undo: Callable[[Any], None] | None = None,
+        *,
+        waits: bool = True,
+    ) -> object:
+        """What the thread replies, or a `LedgerBusy` after some seconds; for event loops.
+
+        Args:
+            act: What the thread does.
+            seconds: How long to wait for it.
+            undo: Called by the thread with a result that came when nobody waited any more.
+            waits: It is done once everything queued is written.
+        """
+        reply: SimpleQueue[object] = SimpleQueue()
+        # Whoever takes it first decides: the thread that the result counts, or this one that it does not.
+        deciding = _thread.allocate_lock()
+
+        def answer(result: object) -> None:
+            if deciding.acquire(blocking=False):
+                reply.put(result)
+            elif undo is not None:
+                undo(result)
+
+        self.ask(Request(answer, act, waits=waits))
+        try:
+            return reply.get(timeout=seconds)
+        except Empty:
+            if not deciding.acquire(blocking=False):
+                return reply.get()
+            return LedgerBusy(
+                f"the ledger {self._writer.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
+                " holds the write lock, or the disk is slow"
+            )
+
     def stop(self) -> None:
         """End the thread; being told something starts another one."""
         if self._running:
@@ -113,20 +157,32 @@ class LedgerThread:
     def _serve(self) -> None:
         writer = self._writer
         waiting: list[Request] = []
-        pause: float | None = None
+        due: float | None = None  # when what is queued is written, if nobody has it written before
+        kept = time.monotonic()
         pauses: Pauses | None = None
         while True:
-            try:
-                message = self._wake.get(timeout=pause or (keeping.KEEP_S if writer.keeps_holds else None))
-            except Empty:
-                message = None
-                if pause is None:
-                    keeping.keep(writer)
+            now = time.monotonic()
+            if not writer.keeps_holds:
+                kept = now
+            elif now - kept >= keeping.KEEP_S:  # however much else there is to do
+                keeping.keep(writer)
+                now = kept = time.monotonic()
+            message = None
+            if due is None or now < due:
+                rest = [until - now for until in (due, self._keep_at(kept)) if until is not None]
+                try:
+                    message = self._wake.get(timeout=min(rest) if rest else None)
+                except Empty:
+                    continue
             if isinstance(message, _Stop):
                 return
             if isinstance(message, _Later):
-                # Whatever comes first, the next signal or the end of the pause, has them written.
-                pause = _DEFER_S
+                # Whatever comes first, the next signal or that moment, has them written.
+                later = time.monotonic() + _DEFER_S
+                due = later if due is None else min(due, later)
+                continue
+            if message is not None and not message.waits:
+                message.reply(self._answer(message))
                 continue
             # Before the queue is looked at: who posts later signals again.
             self._signalled = self._deferred = False
@@ -139,18 +195,21 @@ class LedgerThread:
                     is_safe = writer.journal.is_ready or pauses.waited_s < UNSAFE_S
                     if not is_safe or len(writer.queued) > QUEUED_AT_MOST:
                         writer.put_aside(problem)
-                    pause = pauses.next()
+                    due = time.monotonic() + pauses.next()
                     continue
-                pause = random.uniform(0.001, 0.01)  # noqa: S311 - no secret
+                due = time.monotonic() + random.uniform(0.001, 0.01)  # noqa: S311 - no secret
             else:
                 pauses = None
-                pause = None if problem is None else _RETRY_S
+                due = None if problem is None else time.monotonic() + _RETRY_S
             if problem is not None:
                 writer.note_failure(problem)
                 writer.put_aside(problem)
             for request in waiting:
                 request.reply(problem or self._answer(request))
             waiting.clear()
+
+    def _keep_at(self, kept: float) -> float | None:
+        return kept + keeping.KEEP_S if self._writer.keeps_holds else None
 
     def _answer(self, request: Request) -> object:
         if request.act is None:

@@ -54,6 +54,7 @@ class Writer:
         queued: Transactions not yet written, in order.
         aside: What it had to put aside while the ledger could not be written.
         failure: Why the last write failed; `None` while the ledger is healthy.
+        owes_overrun: Something queued takes more room than was held: it counts before the next reservation.
         holder: Names this process among those that hold room in budgets.
         keeps_holds: This process has taken room, and renews its leases.
         journal: Holds the steps that are booked and not yet committed.
@@ -71,6 +72,7 @@ class Writer:
         "holder",
         "journal",
         "keeps_holds",
+        "owes_overrun",
         "place",
         "queued",
         "thread",
@@ -89,6 +91,7 @@ class Writer:
         self.holder = new_id()
         self.keeps_holds = False
         self.watchers: list[Watcher] = []
+        self.owes_overrun = False
         self.windows: dict[WindowKey, int] = {}
         self._handle = Handle(place, self.windows.clear)
         self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
@@ -123,8 +126,7 @@ class Writer:
             LedgerUnavailable: It could not be written now; it stays queued.
             LedgerError: The ledger refused a row, which is a fault of the caller.
         """
-        # Owned already: a finalizer that the collector runs in the middle of this thread's own transaction.
-        if _get_running_loop() is not None or self._lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
+        if _get_running_loop() is not None or self._is_mine():
             if not self._journalled(group):
                 self.queued.append(group)
             self.thread.signal()
@@ -146,22 +148,33 @@ class Writer:
                 self.queued.append(group)
         self.drain(mine=group)
 
-    def book(self, group: Group) -> None:
-        """Write a transaction down for good, and commit it some milliseconds later with others.
+    def book(self, group: Group, *, at_once: bool = False) -> None:
+        """Write a transaction down for good, and commit it some milliseconds later with others, or at once.
 
         Where it cannot be written down (a ledger in memory, a full journal or disk), it is posted.
         """
         if not self._journalled(group):
+            self.owes_overrun |= at_once  # where it is only queued
             if self.failure is None or self.place.in_memory or _get_running_loop() is not None:
                 self.post(group)
                 return
             self.queued.append(group)
             self.put_aside(self.failure)  # nobody waits for a ledger that is known to fail
             self.thread.signal()
+        elif at_once:
+            self.owes_overrun = True
+            if _get_running_loop() is not None or self._is_mine():
+                self.thread.signal()
+            else:
+                self.drain()
         elif len(self.queued) < _BOOKED_AT_MOST:
             self.thread.signal_later()
         else:
             self.thread.signal()
+
+    def _is_mine(self) -> bool:
+        """Whether this thread is in the middle of a transaction, as a finalizer may be that the collector runs there."""
+        return self._lock._is_owned()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - as threading.Condition asks it
 
     def _journalled(self, group: Group) -> bool:
         """Write a transaction down and queue it, if there is a journal, or can be one without touching files on a loop."""
@@ -239,13 +252,14 @@ class Writer:
         Raises:
             LedgerUnavailable: The ledger could not be written; nothing was.
         """
-        pauses = Pauses(timeout)
+        pauses: Pauses | None = None
         while True:
             try:
                 with self._lock:
                     return self._handle.transact(work)
             except (sqlite3.Error, OSError, LedgerUnavailable) as error:
                 problem = error if isinstance(error, LedgerUnavailable) else diagnose(error, self.place)
+                pauses = pauses or Pauses(timeout)
                 is_busy = isinstance(problem, LedgerBusy)
                 if not is_busy:
                     with self._lock:
@@ -323,6 +337,8 @@ class Writer:
 
     def _drain_once(self) -> LedgerUnavailable | None:
         """Try once to write everything queued; the lock is held."""
+        # Before the queue is looked at: who books later says so again.
+        owed, self.owes_overrun = self.owes_overrun, False
         if not self.is_behind:
             self.failure = None
             return None
@@ -338,12 +354,14 @@ class Writer:
                 self._write_each(groups)
         except (sqlite3.Error, OSError, LedgerError) as error:
             self.queued.extendleft(reversed(groups))
+            self.owes_overrun |= owed
             problem = error if isinstance(error, LedgerUnavailable) else diagnose(error, self.place)
             if not isinstance(problem, LedgerBusy):
                 self._handle.give_up()
             return problem
         except BaseException:
             self.queued.extendleft(reversed(groups))
+            self.owes_overrun |= owed
             raise
         self.failure = None
         self.journal.committed()

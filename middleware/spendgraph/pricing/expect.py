@@ -100,8 +100,10 @@ def _of_plain_messages(inputs: object) -> int | None:
         if type(messages) is not list:
             return None
         for message in cast("Any", messages):
-            content = getattr(message, "content", None)
-            if type(content) is not str or not content.isascii() or getattr(message, "tool_calls", None):
+            # Asking a pydantic model for what it has not takes longer than all else here.
+            says: dict[str, Any] = getattr(message, "__dict__", {})
+            content = says.get("content")
+            if type(content) is not str or not content.isascii() or says.get("tool_calls"):
                 return None
             tokens += MESSAGE_TOKENS - (-len(content) // BYTES_PER_TOKEN)
     return tokens
