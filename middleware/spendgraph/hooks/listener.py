@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import logging
 import weakref
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire
 from spendgraph.hooks.attribution import Attribution
+from spendgraph.hooks.chunks import Chunks
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
+from spendgraph.hooks.streams import received
 from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
+from spendgraph.hooks.wire_usage import with_wire
 from spendgraph.pricing import (
     CompletionBatches,
     Reported,
     Usage,
-    estimate_tokens,
     read_langchain,
     read_langchain_error,
-    read_provider,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Listener:
         self.installed = False
         self.closed = False
         self._runs = self.attribution.runs
+        self.chunks = Chunks(self._runs, recorder)
         self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
         self._claimed_text: set[object] = set()
         self._batches = CompletionBatches()
@@ -231,7 +232,7 @@ class Listener:
             else:
                 reported = read_langchain(response, provider=provider)
             if provider == "anthropic" and not reported.cache_hit:
-                reported = _with_wire(run_id, reported)
+                reported = with_wire(run_id, reported)
         except Exception:
             logger.exception("spendgraph: an answer could not be read and is estimated")
             reported, note = Reported(provider=provider), _UNREADABLE
@@ -245,14 +246,16 @@ class Listener:
             return
         name = type(error).__name__
         status: StepStatus = "error"
-        if name == "GeneratorExit":
+        if name == "GeneratorExit" or run.step.cut is not None:
             status = "cut"
         elif name in {"CancelledError", "KeyboardInterrupt", "SystemExit"}:
             status = "cancelled"
         provider = run.step.provider
         reported = read_langchain_error(error, response, provider=provider)
         if provider == "anthropic":
-            reported = _with_wire(run_id, reported)
+            reported = with_wire(run_id, reported)
+        if run.step.cut is not None:
+            reported = received(run.step, reported)
         if reported.usage is None and status == "error" and outcome_of(error) == "free":
             reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
         end = task_status(error) if run.owns_task else None
@@ -372,25 +375,6 @@ class Listener:
             if step.run is not None and step.run.is_inside(run)
         ]
         self.recorder.settle(steps)
-
-
-def _with_wire(run_id: UUID, reported: Reported) -> Reported:
-    """What the wire said, where LangChain's message lost it.
-
-    Of a stream that was cut before its final counts, the wire knows the exact input; the output is estimated
-    from the text.
-    """
-    raw = wire.collect(number_of(run_id))
-    if raw is None:
-        return reported
-    read = read_provider(raw, provider="anthropic")
-    usage = read.usage
-    if usage is None:
-        return reported
-    if raw.get("stop_reason") is None:
-        seen = max(usage.output_tokens, estimate_tokens(reported.output_text))
-        return replace(read, usage=replace(usage, output_tokens=seen), estimated=True)
-    return read
 
 
 def _class_name(serialized: dict[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, U
 from spendgraph.clock import from_us
 from spendgraph.hooks.asking import Asking
 from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.hooks.streams import Streams
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
 from spendgraph.money import format_usd
@@ -61,6 +62,7 @@ class Reservations:
         self._authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s)
+        self.streams = Streams(ledger, self._authority, rows, self._cut, self._loop_wait_s)
 
     def admit(self, step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> None:
         """Take room for a step that is about to start, and note it on the step.
@@ -110,9 +112,9 @@ class Reservations:
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
         hold = step.hold
-        if row.entry == "charge" and row.status == "ok" and row.cost_basis != "upper_bound":
+        if row.entry == "charge" and row.status == "ok":
             what = step.model if step.kind in TOKEN_KINDS else step.name
-            self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
+            self._authority.learn(step.place.context.feature, what, row.cost_nanousd, row.cost_basis)
         if hold is None:
             return row
         return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws)
@@ -147,7 +149,7 @@ class Reservations:
             # Granted: whether there is room is asked anew, in the window and with what is spent by now.
             taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
         if isinstance(taken, Hold):
-            step.hold = taken
+            step.hold, step.need = taken, need
             if len(self._written) >= _MOST_KEPT:
                 self._written.clear()
             self._written.add(payer)
@@ -155,11 +157,23 @@ class Reservations:
             self._refuse(step, need.budgets[wants.index(taken.want)], taken)
 
     def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
-        want, refusal = found.want, self._exceeded(step, budget, found)
+        refusal = self._exceeded(step, budget, found)
+        self._note(step, budget, found, refusal, "refused")
+        raise refusal
+
+    def _cut(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
+        refusal = self._exceeded(step, budget, found, reason="stream_cut")
+        self._note(step, budget, found, refusal, "cut")
+        return refusal
+
+    def _note(
+        self, step: OpenStep, budget: Budget, found: Shortfall, refusal: BudgetExceeded, outcome: str
+    ) -> None:
+        want = found.want
         self._decide(
             step.place,
             "budget",
-            "refused",
+            outcome,
             str(refusal).removesuffix(refusal.hint).rstrip(),
             step_id=step.step_id,
             budget=budget.name,
@@ -171,9 +185,10 @@ class Reservations:
             held=found.held,
             asked=found.asked,
         )
-        raise refusal
 
-    def _exceeded(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
+    def _exceeded(
+        self, step: OpenStep, budget: Budget, found: Shortfall, *, reason: str = ""
+    ) -> BudgetExceeded:
         from spendgraph.hooks.refusals import BudgetExceeded
 
         want = found.want
@@ -184,12 +199,14 @@ class Reservations:
             format_usd(count) if want.unit == "nanousd" else f"{count:,} {want.unit}"
             for count in (limit, found.spent, found.held, found.asked)
         )
-        reason = (
+        said = (
             f"budget {budget.name!r}{whose} allows {allowed}; {spent} is spent, {held} is held by calls under way,"
-            f" and this call asks for {asked}"
+            f" and this call asks for {asked}{' more' if reason else ''}"
         )
+        what = "answer was cut off" if reason else "call was not sent"
         return BudgetExceeded(
-            f"The {step.kind} call was not sent: {reason}.",
+            f"The {step.kind} {what}: {said}.",
+            reason=reason,
             hint="Raise the cap of the block." if is_cap else _hint(budget, found),
             budget=budget.name,
             owner=budget.owner or "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spendgraph.budgets.authority import Answer, Need
     from spendgraph.hooks.places import Place, Run
     from spendgraph.ledger.holds import Hold
     from spendgraph.ledger.records import StepRow
@@ -18,7 +19,10 @@ class OpenStep:
     """
 
     __slots__ = (
+        "allowance",
+        "answer",
         "booked",
+        "cut",
         "estimate_nanousd",
         "hold",
         "inputs",
@@ -27,9 +31,11 @@ class OpenStep:
         "max_output_tokens",
         "model",
         "name",
+        "need",
         "parameters",
         "place",
         "provider",
+        "received",
         "reserved_nanousd",
         "run",
         "started_us",
@@ -68,5 +74,15 @@ class OpenStep:
         self.reserved_nanousd: int | None = None
         self.hold: Hold | None = None
         """What is held for it in budgets."""
+        self.need: Need | None = None
+        """The room it asked for."""
+        self.received = 0
+        """The bytes of text that its stream has sent, if something is held for it."""
+        self.allowance = 0
+        """The bytes of text that what is held covers; worked out at the first chunk."""
+        self.answer: Answer | None = None
+        """What its answer costs while it comes."""
+        self.cut: Exception | None = None
+        """Why its stream is cut off."""
         self.booked: StepRow | None = None
         """The row already booked, when the step was settled before its end was heard."""

@@ -98,6 +98,13 @@ def beyond(execute: Execute, want: Want, task_id: str, over: int, now_us: int) -
     return tuple(draws)
 
 
+def room_beyond(execute: Execute, want: Want, task_id: str, now_us: int) -> int:
+    """How far a task may pass the limit by now: what others have used of their grants, and all of its own."""
+    since_us = want.start_us if want.since_us is None else want.since_us
+    found = execute(_OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)).fetchall()
+    return sum(amount if to in {"", task_id} else used for _, to, amount, used in found)
+
+
 def draw(execute: Execute, draws: Sequence[Draw]) -> None:
     """Note what a call draws."""
     for grant_id, amount in draws:
@@ -105,9 +112,16 @@ def draw(execute: Execute, draws: Sequence[Draw]) -> None:
 
 
 def put_back(execute: Execute, draws: Sequence[Draw], unneeded: dict[str, int] | None = None) -> None:
-    """Give back what a call drew: all of it, or what it did not need of its hold, by unit."""
-    for grant_id, amount in draws:
+    """Give back what a call drew: all of it, or what it did not need of its hold, by unit.
+
+    Of several grants for one budget, what was not needed goes back once, to the last drawn first.
+    """
+    left: dict[tuple[str, str], int] = {}
+    for grant_id, amount in reversed(draws):
         if unneeded is not None:
-            (unit,) = execute("SELECT unit FROM grants WHERE grant_id = ?", (grant_id,)).fetchone()
-            amount = min(amount, max(unneeded[unit], 0))
+            query = "SELECT unit, budget, scope FROM grants WHERE grant_id = ?"
+            unit, *window = execute(query, (grant_id,)).fetchone()
+            of = window[0], window[1]
+            amount = min(amount, left.get(of, max(unneeded[unit], 0)))
+            left[of] = left.get(of, max(unneeded[unit], 0)) - amount
         execute(_DRAW, (-amount, grant_id))
