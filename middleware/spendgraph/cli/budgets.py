@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spendgraph.cli import drift
 from spendgraph.cli.approvals import ByOption, WhyOption, shown
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, misused
 from spendgraph.cli.output import console, plain, print_json
@@ -20,6 +21,7 @@ commands = typer.Typer(help="Show where every budget stands, and raise one.", in
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    drift.register(commands)
     app.add_typer(commands, name="budgets")
 
 

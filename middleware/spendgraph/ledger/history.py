@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
-LOOKS_AT: Final = 100_000
+LOOKS_AT: Final = 50_000
 """So many of the latest steps are looked at, however many there are."""
 
 TOLD: Final = ("reported", "estimated", "configured")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import logging
 import random
+import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,13 +110,16 @@ class LedgerThread:
         waiting: list[Request] = []
         pause: float | None = None
         pauses: Pauses | None = None
+        kept = time.monotonic()
         while True:
+            # By the clock, not at a silence: a busy process has none, and its long calls need their leases.
+            if writer.keeps_holds and not waiting and time.monotonic() - kept >= keeping.KEEP_S:
+                keeping.keep(writer)
+                kept = time.monotonic()
             try:
                 message = self._wake.get(timeout=pause or (keeping.KEEP_S if writer.keeps_holds else None))
             except Empty:
                 message = None
-                if pause is None:
-                    keeping.keep(writer)
             if isinstance(message, _Stop):
                 return
             if isinstance(message, _Later):
