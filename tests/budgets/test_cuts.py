@@ -51,15 +51,15 @@ def test_a_stream_that_was_cut_is_not_paid_again(tmp_path: Path, how: str) -> No
     with Meter(tmp_path / "ledger.db", policy=limited()) as meter:
         graph = RETRIED[how](model)
 
-        async def run() -> None:
+        async def arun() -> None:
             async for _ in graph.astream(EMPTY, meter.config(ACME), stream_mode="messages"):
                 pass
 
+        def run() -> None:
+            list(graph.stream(EMPTY, meter.config(ACME), stream_mode="messages"))
+
         with pytest.raises(BudgetExceeded) as caught:
-            if how.startswith("async"):
-                asyncio.run(run())
-            else:
-                list(graph.stream(EMPTY, meter.config(ACME), stream_mode="messages"))
+            asyncio.run(arun()) if how.startswith("async") else run()
         assert caught.value.reason == ("budget_exceeded" if "with_retry" in how else "stream_cut")
         assert model.requests == 1
         (step,) = meter.ledger.steps()

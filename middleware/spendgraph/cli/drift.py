@@ -52,9 +52,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         table.add_column(name)
     for name in ("calls", "expected", "paid", "ratio", "p50 off", "p95 off", "over hold", "not foreseen"):
         table.add_column(name, justify="right")
-    expected = amounts([row["estimate_nanousd"] for row in rows])
-    paid = amounts([row["cost_nanousd"] for row in rows])
-    for row, estimate, cost in zip(rows, expected, paid, strict=True):
+    dollars = amounts([row[name] for name in ("estimate_nanousd", "cost_nanousd") for row in rows])
+    for row, estimate, cost in zip(rows, dollars[: len(rows)], dollars[len(rows) :], strict=True):
         table.add_row(
             plain(row["feature"]) or "(none)",
             plain(row["model"]),
