@@ -35,10 +35,10 @@ class LongModel(ScriptedModel):
         self.sent["requests"] += 1
         for n in range(self.chunks):
             self.sent["chunks"] += 1
-            message = AIMessageChunk(CHUNK)
+            message = AIMessageChunk(content=CHUNK)
             if n == self.chunks - 1:
                 message = AIMessageChunk(
-                    CHUNK,
+                    content=CHUNK,
                     usage_metadata={
                         "input_tokens": SENT_TOKENS,
                         "output_tokens": CHUNK_TOKENS * self.chunks,

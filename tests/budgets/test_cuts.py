@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.runnables import RunnableLambda
 from langgraph.types import RetryPolicy
 
 from budgets.streaming import ACME, CHUNK_NANOUSD, SENT_TOKENS, LongModel, State, agraph_of, graph_of, limited
@@ -81,12 +82,12 @@ def test_a_cut_that_is_swallowed_comes_back_at_the_end(tmp_path: Path) -> None:
                     refusal.handled()
             return words
 
-        from langchain_core.runnables import RunnableLambda
-
+        chain: Any = RunnableLambda(lambda _: call(handled=False))
         with pytest.raises(RefusalSwallowed):
-            RunnableLambda(lambda _: call(handled=False)).invoke("hi", meter.config(ACME))
+            chain.invoke("hi", meter.config(ACME))
     with Meter(tmp_path / "other.db", policy=limited()) as meter:
-        answer = RunnableLambda(lambda _: call(handled=True)).invoke("hi", meter.config(ACME))
+        chain = RunnableLambda(lambda _: call(handled=True))
+        answer = chain.invoke("hi", meter.config(ACME))
         assert len(answer) == 4 * 40
 
 

@@ -101,7 +101,7 @@ def test_every_kind_of_step_says_what_was_expected_and_held(tmp_path: Path) -> N
         """Search."""
         return "found"
 
-    body = {
+    body: dict[str, Any] = {
         "id": "r", "object": "chat.completion", "created": 0, "model": "m", "choices": [],
         "usage": {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10},
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.rows import ACME, START_US, change, rows, step, task
 from ledger.test_holds import CENT, ask, held, want, window
 from spendgraph.clock import utc_us
-from spendgraph.ledger import Hold, HoldRelease, Ledger, Shortfall
+from spendgraph.ledger import Hold, HoldRelease, Ledger, Shortfall, StepRow
 from spendgraph.ledger.grants import Grant, give, put_back
 from spendgraph.ledger.growth import Wish, extend, shrink
 from spendgraph.ledger.holds import LEASE_US, UNHEARD
@@ -32,17 +33,11 @@ def books(ledger: Ledger) -> Ledger:
 def wish(step_id: str, hold: Hold | Shortfall, nanousd: int, *, least: int = 1, **changes: Any) -> Wish:
     """More room for a call."""
     assert isinstance(hold, Hold)
-    return Wish(
-        step_id,
-        "task-1",
-        (want(),),
-        hold,
-        nanousd,
-        0,
-        least,
-        0,
-        lambda nanousd, tokens: step(step_id, cost_nanousd=nanousd, status="cancelled", usage_note=UNHEARD),
-    )._replace(**changes)
+
+    def unheard(held_nanousd: int, held_tokens: int) -> StepRow:
+        return step(step_id, cost_nanousd=held_nanousd, status="cancelled", usage_note=UNHEARD)
+
+    return Wish(step_id, "task-1", (want(),), hold, nanousd, 0, least, 0, unheard)._replace(**changes)
 
 
 def grown(ledger: Ledger, more: Wish) -> Hold | Shortfall:
@@ -127,7 +122,7 @@ def test_a_growth_that_came_too_late_is_taken_back(books: Ledger) -> None:
         if is_booked:
             books.book(held(hold, step("s1", cost_nanousd=CENT)))
             books.flush()
-        books.transact(lambda execute, more=more, late=late: shrink(execute, more, late))
+        books.transact(partial(shrink, wish=more, grown=late))
         assert window(books) == ((CENT, 0) if is_booked else (0, 3 * CENT))
         assert used(books) == [0]
     assert books.verify() == []
@@ -152,7 +147,7 @@ def test_what_was_not_needed_goes_back_to_each_budget_that_gave_it(books: Ledger
     """A call that drew in two windows leaves room in both."""
     for budget in ("cap", "other"):
         grant = Grant(budget, budget, "tenant=acme", 0, "", "nanousd", CENT, "lead", "test", utc_us())
-        books.transact(lambda execute, grant=grant: give(execute, grant._replace(amount=CENT)))
+        books.transact(partial(give, grant=grant))
     books.transact(lambda execute: execute("UPDATE grants SET used = amount"))
     books.transact(
         lambda execute: put_back(
@@ -232,7 +227,7 @@ def test_however_holds_grow_the_cap_holds_and_the_counters_are_sums(acts: list[t
                 more = wish(step_id, hold, amount)
                 found = grown(ledger, more)
                 if isinstance(found, Hold) and act == "take back":
-                    ledger.transact(lambda execute, more=more, found=found: shrink(execute, more, found))
+                    ledger.transact(partial(shrink, wish=more, grown=found))
                 elif isinstance(found, Hold) and act == "grow":
                     open_holds[amount % len(open_holds)] = step_id, found
             elif act == "release":

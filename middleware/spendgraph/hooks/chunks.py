@@ -68,15 +68,15 @@ class Chunks:
 
 def size_of(token: object, chunk: Any) -> int:
     """The bytes of text in a chunk: its words, its thoughts and the arguments of its tool calls."""
-    if type(token) is str:
-        size = len(token) if token.isascii() else len(token.encode("utf-8", "surrogatepass"))
+    size = 0
+    if isinstance(token, str):
+        size = _length(token)
     elif isinstance(token, list):
-        size = sum(_size_of_block(block) for block in cast("list[object]", token))
-    else:
-        size = 0
+        for block in cast("list[object]", token):
+            size += _size_of_block(block)
     message = getattr(chunk, "message", None)
     if message is not None:
-        if type(token) is str:  # in a list they are blocks, too
+        if isinstance(token, str):  # in a list they are blocks, too
             for call in getattr(message, "tool_call_chunks", None) or ():
                 size += _length(call.get("args")) + _length(call.get("name"))
         beside = getattr(message, "additional_kwargs", None)

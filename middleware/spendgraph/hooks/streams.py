@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.holds import Hold
+    from spendgraph.ledger.records import StepRow
     from spendgraph.policy import Budget
 
 UNLIMITED: Final = sys.maxsize
@@ -85,6 +86,11 @@ class Streams:
         more = max(least, allowed, LEAST_TOKENS)
         if answer.most_tokens is not None:
             more = max(least, min(more, answer.most_tokens - allowed))
+        rows, started_us = self._rows, step.started_us
+
+        def unheard(nanousd: int, tokens: int) -> StepRow:
+            return rows.unheard(step, started_us, nanousd, tokens)
+
         wish = Wish(
             step.step_id,
             step.place.task.task_id,
@@ -92,7 +98,7 @@ class Streams:
             hold,
             *_beyond(answer, hold, allowed + more),
             *_beyond(answer, hold, said),
-            lambda nanousd, tokens: self._rows.unheard(step, step.started_us, nanousd, tokens),
+            unheard,
         )
         now_us = self._ledger.end_time(step.started_us)
         try:
