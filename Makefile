@@ -46,10 +46,11 @@ notebooks: ## run every notebook top to bottom
 	$(MAKE) --no-print-directory $(VENV)/notebooks.stamp; \
 	for notebook in "$${found[@]}"; do echo "$$notebook"; $(BIN)/jupyter execute "$$notebook"; done
 
-bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler and raw SQLite
+bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler and raw SQLite; what a cap lets through
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/reservations.py $(ARGS)
 	@$(BIN)/python benchmarks/heartbeat.py
+	@$(BIN)/python benchmarks/cap_use.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

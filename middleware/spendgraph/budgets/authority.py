@@ -6,13 +6,15 @@ The room itself is taken in the ledger, in one transaction over every window; se
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from spendgraph.budgets.matching import counters_of
 from spendgraph.budgets.windows import window_at
 from spendgraph.ledger.budgets import BudgetRow
 from spendgraph.ledger.holds import Shortfall, Want
+from spendgraph.ledger.recent import TOLD, recent_costs
 from spendgraph.pricing import (
+    KEPT,
     CostHistory,
     Usage,
     expected_input,
@@ -82,6 +84,7 @@ class Need(NamedTuple):
         tokens: Tokens to be held.
         estimate_nanousd: What the call is expected to cost.
         budgets: The budget of each window, in order.
+        is_ceiling: What is held is the most it can cost: a budget is strict.
     """
 
     wants: tuple[Want, ...]
@@ -89,6 +92,34 @@ class Need(NamedTuple):
     tokens: int
     estimate_nanousd: int
     budgets: tuple[Budget, ...]
+    is_ceiling: bool = False
+
+
+class Answering(Protocol):
+    """A model call that is being answered."""
+
+    provider: str
+    model: str
+    inputs: object
+    parameters: object
+    max_output_tokens: int | None
+    started_us: int
+
+
+class Answer(NamedTuple):
+    """What the answer of a call costs.
+
+    Attributes:
+        sent: The input tokens, about.
+        base_nanousd: What the call costs before its answer.
+        mtok_nanousd: What a million tokens of the answer cost.
+        most_tokens: The most tokens of all the answers it asks for, if the request says.
+    """
+
+    sent: int
+    base_nanousd: int
+    mtok_nanousd: int
+    most_tokens: int | None
 
 
 class Unbounded(NamedTuple):
@@ -125,6 +156,12 @@ class BudgetAuthority:
         self._counters: dict[tuple[str, str, str], _Standing] = {}
         self._wants: dict[tuple[str, str], tuple[Budget, Want]] = {}
         ledger.register([_row(budget) for budget in self.budgets])
+        # What others have paid so far; until it is there, and for what is not there, the request says what is expected.
+        began_us = ledger.end_time(0)
+        self.learning = ledger.behind.ask(
+            lambda connection: recent_costs(connection, began_us, KEPT), self.history.seed
+        )
+        """The look at the ledger's past, which can be waited for; `None` where there is no past."""
 
     def need(self, call: Call, *, is_guarded: bool = False) -> Need | Unbounded | TooDear | None:
         """How much room a call needs, and where; `None` where no budget is about it, and no breaker guards it (`is_guarded`)."""
@@ -148,7 +185,7 @@ class BudgetAuthority:
             tokens = 0
         usual = standing.usual
         if usual is not None and nanousd and not call.is_spent and usual.holds_at(call.started_us):
-            return Need(usual.wants, nanousd, tokens, estimate, usual.budgets)
+            return Need(usual.wants, nanousd, tokens, estimate, usual.budgets, strict is not None)
         wants: list[Want] = []
         budgets: list[Budget] = []
         for counter in counters:
@@ -160,7 +197,7 @@ class BudgetAuthority:
             asked = nanousd if want.unit == "nanousd" else tokens if want.unit == "tokens" else 1
             if want.limit is not None and asked > want.limit:
                 return TooDear(counter.budget, Shortfall(want, 0, 0, asked))
-        need = Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
+        need = Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets), strict is not None)
         # Steps of one task ask for the same room again and again, until a window ends.
         if nanousd and not call.is_spent and len(wants) == len(counters):
             standing.usual = _Usual(need.wants, need.budgets)
@@ -172,9 +209,21 @@ class BudgetAuthority:
         wants = tuple(self._want(counter, call, is_free=False) for counter in counters)
         return wants, tuple(counter.budget for counter in counters)
 
-    def learn(self, feature: str, what: str, cost_nanousd: int) -> None:
-        """Remember what a call of a model or tool cost."""
-        self.history.add(feature, what, cost_nanousd)
+    def learn(self, feature: str, what: str, cost_nanousd: int, cost_basis: str) -> None:
+        """Remember what a call of a model or tool cost, if its cost says what the next one may cost."""
+        if cost_basis in TOLD:
+            self.history.add(feature, what, cost_nanousd)
+
+    def answer(self, call: Answering) -> Answer:
+        """What the answer of a model call costs while it comes; nothing, where nobody knows."""
+        sent = expected_input(call.inputs, call.parameters)
+        most = output_ceiling(call.parameters, call.max_output_tokens)
+        price = self._prices.price(call.provider, call.model, call.started_us)
+        if price is None:
+            return Answer(sent, 0, 0, most)
+        base = price.cost(Usage(input_tokens=sent))
+        million = price.cost(Usage(input_tokens=sent, output_tokens=10**6)) - base
+        return Answer(sent, base, million, most)
 
     def _standing_of(self, call: Call) -> _Standing:
         key = (call.context.context_id, call.task_id, call.thread_id)
@@ -191,7 +240,9 @@ class BudgetAuthority:
         counters, strict = standing.counters, standing.strict
         price = self._prices.price(call.provider, call.model, call.started_us)
         sent = expected_input(call.inputs, call.parameters)
-        answered_about = expected_output(call.max_output_tokens, self._default_output)
+        answered_about = (
+            expected_output(call.max_output_tokens, self._default_output) if call.kind == "model" else 0
+        )
         seen = self.history.quantile(call.context.feature, call.model, standing.quantile)
         if price is None:
             estimate = _UNKNOWN_COST

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spendgraph.cli import budget_adding
+from spendgraph.cli import budget_adding, drift
 from spendgraph.cli.approvals import ByOption, WhyOption, shown
 from spendgraph.cli.options import (
     DEFAULT_LEDGER,
@@ -34,6 +34,7 @@ commands = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    drift.register(commands)
     app.add_typer(commands, name="budgets")
 
 

@@ -156,6 +156,20 @@ class Dispatcher(BaseCallbackHandler):
         """A completion model is about to be called."""
         self._announce("model_start", run_id, parent_run_id, metadata, serialized, prompts, kwargs)
 
+    def on_llm_new_token(
+        self, token: str | list[str | dict[str, Any]], *, chunk: Any = None, run_id: UUID, **kwargs: Any
+    ) -> None:
+        """A chunk of an answer has come."""
+        for listener in self._listeners:
+            if listener.recorder.reserves:
+                listener.chunks.token(run_id, token, chunk)
+
+    def on_stream_event(self, event: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """An event of an answer has come by the v3 protocol, which announces no chunks."""
+        for listener in self._listeners:
+            if listener.recorder.reserves:
+                listener.chunks.event(run_id, event)
+
     def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A model answered."""
         self._conclude("model_end", run_id, response)

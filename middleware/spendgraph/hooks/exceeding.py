@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spendgraph.policy import Budget
 
 
-def exceeded(what: str, asks: str, budget: Budget, found: Shortfall) -> BudgetExceeded:
+def exceeded(what: str, asks: str, budget: Budget, found: Shortfall, *, reason: str = "") -> BudgetExceeded:
     """The refusal for want of room.
 
     Args:
@@ -21,6 +21,7 @@ def exceeded(what: str, asks: str, budget: Budget, found: Shortfall) -> BudgetEx
         asks: Who asks, such as `this call asks for`; the amount follows.
         budget: The budget.
         found: What is missing.
+        reason: The refusal's reason, if not its class's.
     """
     from spendgraph.hooks.refusals import BudgetExceeded
 
@@ -32,12 +33,13 @@ def exceeded(what: str, asks: str, budget: Budget, found: Shortfall) -> BudgetEx
         format_usd(count) if want.unit == "nanousd" else f"{count:,} {want.unit}"
         for count in (limit, found.spent, found.held, found.asked)
     )
-    reason = (
+    said = (
         f"budget {budget.name!r}{whose} allows {allowed}; {spent} is spent, {held} is held by calls under way,"
         f" and {asks} {asked}"
     )
     return BudgetExceeded(
-        f"{what}: {reason}.",
+        f"{what}: {said}.",
+        reason=reason,
         hint="Raise the cap of the block." if is_cap else _hint(budget, found),
         budget=budget.name,
         owner=budget.owner or "",

@@ -94,6 +94,7 @@ class SpendCallbackHandler(BaseCallbackHandler):
 
         Here alone the handlers may run side by side in threads, so this one does not rely on being first.
         """
+        self._listener.claim(run_id, parent_run_id)
         self._listener.model_start(run_id, parent_run_id, metadata, serialized, prompts, kwargs)
 
     def on_tool_start(

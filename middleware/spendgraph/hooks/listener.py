@@ -15,9 +15,11 @@ from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire, wire_usage
 from spendgraph.hooks.answers import note_answer
 from spendgraph.hooks.attribution import Attribution
+from spendgraph.hooks.chunks import Chunks
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
+from spendgraph.hooks.streams import received
 from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
 from spendgraph.pricing import (
     CompletionBatches,
@@ -64,6 +66,7 @@ class Listener:
         self.installed = False
         self.closed = False
         self._runs = self.attribution.runs
+        self.chunks = Chunks(self._runs, recorder)
         self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
         self._claimed_text: set[object] = set()
         self._batches = CompletionBatches()
@@ -248,7 +251,7 @@ class Listener:
             return
         name = type(error).__name__
         status: StepStatus = "error"
-        if name == "GeneratorExit":
+        if name == "GeneratorExit" or run.step.cut is not None:
             status = "cut"
         elif name in {"CancelledError", "KeyboardInterrupt", "SystemExit"}:
             status = "cancelled"
@@ -256,6 +259,8 @@ class Listener:
         reported = read_langchain_error(error, response, provider=provider)
         if provider == "anthropic":
             reported = wire_usage.completed(run_id, reported)
+        if run.step.cut is not None:
+            reported = received(run.step, reported)
         if reported.usage is None and status == "error" and outcome_of(error) == "free":
             reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
         end = task_status(error) if run.owns_task else None

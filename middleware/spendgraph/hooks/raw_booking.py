@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer, unreadable
+from spendgraph.hooks.streams import received
 from spendgraph.ids import new_id
 from spendgraph.pricing import (
     Reported,
@@ -93,14 +94,28 @@ class RawBooking:
         else:
             self._close_unheard(error)
 
-    def event(self, event: object) -> None:
-        """One event of the answer's stream passes."""
+    def event(self, event: object) -> bool:
+        """One event of the answer's stream passes; whether it is more than what is held for the call covers."""
         self._heard_anything = True
+        step = self._step
         try:
             self._stream.add(event)
             self._is_complete = self._is_complete or _is_last(event)
+            if step.hold is None or self._is_complete or self.is_over:
+                return False
+            step.received = self._stream.size
         except Exception as error:  # noqa: BLE001 - the event is the caller's; the row says it was not read
             self._unreadable = unreadable(error)
+        return step.hold is not None and step.received > step.allowance
+
+    def outgrown(self) -> None:
+        """More came than is held for: hold more, or cut the stream off.
+
+        Raises:
+            BudgetExceeded: There is no room left.
+            LedgerUnavailable: The ledger cannot be written.
+        """
+        self._recorder.outgrown(self._step)
 
     def exhausted(self) -> None:
         """The stream came to its end."""
@@ -118,7 +133,9 @@ class RawBooking:
                 self._close_unheard(None)
             return
         reported, basis = self._heard()
-        if self._is_complete:
+        if error is not None and error is self._step.cut:
+            self._close(received(self._step, reported), "cut", error, note=_CUT_NOTE)
+        elif self._is_complete:
             status: StepStatus = "ok" if error is None else "error"
             self._close(reported, status, error, note=self._unreadable, basis=basis)
         else:

@@ -7,6 +7,8 @@ comes first.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import inspect
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 class Booking(Protocol):
     """What is told how a stream goes; every end after the first does nothing."""
 
-    def event(self, event: object) -> None:
-        """One event passes."""
+    def event(self, event: object) -> bool:
+        """One event passes; whether it is more than is held for, and `outgrown` is to be called."""
+        ...
+
+    def outgrown(self) -> None:
+        """Hold more, or raise: then the stream is closed, and `cut` with the error."""
         ...
 
     def exhausted(self) -> None:
@@ -100,8 +106,21 @@ class MeteredStream(_Proxy):
         except BaseException as error:
             self._booking.cut(error)
             raise
-        self._booking.event(event)
+        if self._booking.event(event):
+            try:
+                self._booking.outgrown()
+            except BaseException as error:
+                self._booking.cut(error)
+                self._end()
+                raise
         return event
+
+    def _end(self) -> None:
+        """Have the provider end its answer; the reason for it is what the caller hears of, not how that went."""
+        close = getattr(self._inner, "close", None) or getattr(self._events, "close", None)
+        if close is not None:
+            with contextlib.suppress(Exception):
+                close()
 
     def __enter__(self) -> Self:
         self._inner.__enter__()
@@ -145,8 +164,21 @@ class MeteredAsyncStream(_Proxy):
         except BaseException as error:
             self._booking.cut(error)
             raise
-        self._booking.event(event)
+        if self._booking.event(event):
+            try:
+                await asyncio.to_thread(self._booking.outgrown)
+            except BaseException as error:
+                self._booking.cut(error)
+                await self._end()
+                raise
         return event
+
+    async def _end(self) -> None:
+        """Have the provider end its answer; the reason for it is what the caller hears of, not how that went."""
+        close = getattr(self._inner, "close", None) or getattr(self._inner, "aclose", None)
+        if close is not None:
+            with contextlib.suppress(Exception):
+                await close()
 
     async def __aenter__(self) -> Self:
         await self._inner.__aenter__()

@@ -181,6 +181,16 @@ class StepRecorder:
         task.open_steps[step_id] = self.open_steps[step_id] = step
         return step
 
+    def outgrown(self, step: OpenStep) -> None:
+        """A stream has sent more than what is held for its step covers: hold more, or cut it off.
+
+        Raises:
+            BudgetExceeded: There is no room left; the step is to be closed as `cut`.
+            LedgerUnavailable: The ledger cannot be written, so nothing more that is paid for may come.
+        """
+        if self._reservations is not None:
+            self._reservations.streams.outgrown(step)
+
     # Closing
 
     def close(

@@ -14,6 +14,7 @@ from spendgraph.hooks.gating import Gating
 from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.outage import unheld
 from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.hooks.streams import Streams
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
@@ -82,6 +83,7 @@ class Reservations:
         self._notifier = notifier
         self._dear = DearCalls(policy.budgets, notifier)
         self.gating = Gating(ledger, self._authority, self._asking, self._loop_wait_s, notifier)
+        self.streams = Streams(ledger, self._authority, rows, self._cut, self._loop_wait_s)
 
     def admit(
         self,
@@ -157,9 +159,9 @@ class Reservations:
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
         hold = step.hold
-        if row.entry == "charge" and row.status == "ok" and row.cost_basis != "upper_bound":
+        if row.entry == "charge" and row.status == "ok":
             what = step.model if step.kind in TOKEN_KINDS else step.name
-            self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
+            self._authority.learn(step.place.context.feature, what, row.cost_nanousd, row.cost_basis)
         if row.cost_nanousd > self._dear.least_nanousd:
             self._dear.look(step, row)
         if hold is None:
@@ -235,7 +237,10 @@ class Reservations:
                 self._guarding.passed(step)
             if not taken.windows and not taken.probes:
                 return None  # breakers are closed, and nothing was taken
-            step.hold = taken
+            step.hold, step.need = taken, need
+            if guarded.wants:  # a stream is not cut off for a breaker's sake: the next call trips it
+                unlimited = (want._replace(limit=None) for want in guarded.wants)
+                step.need = need._replace(wants=(*need.wants, *unlimited))
             if len(self._written) >= _MOST_KEPT:
                 self._written.clear()
             self._written.add(payer)
@@ -244,13 +249,27 @@ class Reservations:
         return None
 
     def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
-        want, refusal = found.want, self._exceeded(step, budget, found)
+        refusal = self._exceeded(step, budget, found)
+        self._note(step, budget, found, refusal, "refused")
+        raise refusal
+
+    def _cut(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
+        refusal = exceeded(
+            f"The {step.kind} answer was cut off", "it asks for more:", budget, found, reason="stream_cut"
+        )
+        self._note(step, budget, found, refusal, "cut")
+        return refusal
+
+    def _note(
+        self, step: OpenStep, budget: Budget, found: Shortfall, refusal: BudgetExceeded, outcome: str
+    ) -> None:
+        want = found.want
         if self._notifier is not None and not want.scope.startswith("cap="):
             self._notifier.blocked(budget, found)
         self._decide(
             step.place,
             "budget",
-            "refused",
+            outcome,
             str(refusal).removesuffix(refusal.hint).rstrip(),
             step_id=step.step_id,
             budget=budget.name,
@@ -262,7 +281,6 @@ class Reservations:
             held=found.held,
             asked=found.asked,
         )
-        raise refusal
 
     def _exceeded(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
         return exceeded(f"The {step.kind} call was not sent", "this call asks for", budget, found)

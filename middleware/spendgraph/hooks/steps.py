@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spendgraph.budgets.authority import Answer, Need
     from spendgraph.hooks.outage import Unheld
     from spendgraph.hooks.places import Place, Run
     from spendgraph.ledger.holds import Hold
@@ -19,7 +20,10 @@ class OpenStep:
     """
 
     __slots__ = (
+        "allowance",
+        "answer",
         "booked",
+        "cut",
         "estimate_nanousd",
         "hold",
         "inputs",
@@ -28,9 +32,11 @@ class OpenStep:
         "max_output_tokens",
         "model",
         "name",
+        "need",
         "parameters",
         "place",
         "provider",
+        "received",
         "reserved_nanousd",
         "run",
         "started_us",
@@ -72,5 +78,15 @@ class OpenStep:
         """What is held for it in budgets."""
         self.unheld: Unheld | None = None
         """What would be, had the ledger not failed."""
+        self.need: Need | None = None
+        """The room it asked for."""
+        self.received = 0
+        """The bytes of text that its stream has sent, if something is held for it."""
+        self.allowance = 0
+        """The bytes of text that what is held covers; worked out at the first chunk."""
+        self.answer: Answer | None = None
+        """What its answer costs while it comes."""
+        self.cut: Exception | None = None
+        """Why its stream is cut off."""
         self.booked: StepRow | None = None
         """The row already booked, when the step was settled before its end was heard."""

@@ -150,8 +150,12 @@ class _StreamedCall:
     def __init__(self, call: ToolCall) -> None:
         self._call = call
 
-    def event(self, event: object) -> None:
+    def event(self, event: object) -> bool:  # noqa: ARG002 - as Booking has it
         """Items are the caller's alone."""
+        return False
+
+    def outgrown(self) -> None:
+        """What a tool costs does not grow with what it says."""
 
     def exhausted(self) -> None:
         """The iteration came to its end."""

@@ -113,9 +113,16 @@ def draw(execute: Execute, draws: Sequence[Draw]) -> None:
 
 
 def put_back(execute: Execute, draws: Sequence[Draw], unneeded: dict[str, int] | None = None) -> None:
-    """Give back what a call drew: all of it, or what it did not need of its hold, by unit."""
-    for grant_id, amount in draws:
+    """Give back what a call drew: all of it, or what it did not need of its hold, by unit.
+
+    Of several grants for one budget, what was not needed goes back once, to the last drawn first.
+    """
+    left: dict[tuple[str, str], int] = {}
+    for grant_id, amount in reversed(draws):
         if unneeded is not None:
-            (unit,) = execute("SELECT unit FROM grants WHERE grant_id = ?", (grant_id,)).fetchone()
-            amount = min(amount, max(unneeded[unit], 0))
+            query = "SELECT unit, budget, scope FROM grants WHERE grant_id = ?"
+            unit, *window = execute(query, (grant_id,)).fetchone()
+            of = window[0], window[1]
+            amount = min(amount, left.get(of, max(unneeded[unit], 0)))
+            left[of] = left.get(of, max(unneeded[unit], 0)) - amount
         execute(_DRAW, (-amount, grant_id))

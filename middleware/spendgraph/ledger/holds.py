@@ -65,7 +65,7 @@ _RENEW: Final = "UPDATE holds SET lease_until_us = ? WHERE holder = ?"
 _BOOKED: Final = f"SELECT {', '.join(StepRow._fields)} FROM steps WHERE step_id = ?"
 
 
-class _Statements(NamedTuple):
+class Statements(NamedTuple):
     """The SQL of a call that counts in so many windows: few statements, however many windows.
 
     sqlite3 releases the interpreter's lock around each, and a thread beside a busy one waits milliseconds to get
@@ -78,9 +78,10 @@ class _Statements(NamedTuple):
 
 
 @cache
-def _statements(windows: int) -> _Statements:
+def statements(windows: int) -> Statements:
+    """The SQL of a call that counts in so many windows."""
     ids = ", ".join("?" * windows)
-    return _Statements(
+    return Statements(
         f"""\
 SELECT window_id, spent_nanousd, held_nanousd, spent_tokens, held_tokens, spent_calls, held_calls
 FROM windows WHERE window_id IN ({ids})""",
@@ -104,7 +105,8 @@ SELECT (SELECT count(*) FROM steps WHERE step_id IN ({ids})), (SELECT count(*) F
 
 @cache
 def _drop(steps: int) -> str:
-    return f"DELETE FROM holds WHERE hold_id IN ({', '.join('?' * steps)})"
+    ids = ", ".join("?" * steps)
+    return f"DELETE FROM holds WHERE hold_id IN ({ids}) RETURNING held_nanousd, held_tokens, 1"
 
 
 @cache
@@ -137,7 +139,7 @@ def reserve(
     if ask.opens is not None:
         envelopes.make_way(execute, ask.opens)
     windows = tuple(known.get(want[:3]) or _window(execute, want) for want in ask.wants)
-    sql = _statements(len(windows))
+    sql = statements(len(windows))
     counters = {row[0]: row for row in execute(sql.counters, windows)}
     if len(counters) < len(windows):  # somebody has pruned what was known
         windows = tuple(_window(execute, want) for want in ask.wants)
@@ -148,11 +150,7 @@ def reserve(
         if want.limit is None:
             continue
         asked = ask.nanousd if want.unit == "nanousd" else ask.tokens if want.unit == "tokens" else 1
-        row = counters[window_id]
-        if want.since_us is not None:
-            row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
-        at = _AT[want.unit]
-        spent, held = row[at], row[at + 1]
+        spent, held = standing(execute, want, counters[window_id])
         seen = spent if is_counted else spent + held
         if want.notes and seen >= want.notes[0]:
             unnoted = _unnoted(execute, want, seen)
@@ -184,6 +182,20 @@ def reserve(
     return Hold(windows, ask.nanousd, ask.tokens, draws, offered.returnable)
 
 
+def standing(execute: Execute, want: Want, row: Sequence[int]) -> tuple[int, int]:
+    """What is spent and held in a window, in its unit; of a rolling budget, in all windows that still count.
+
+    Args:
+        execute: Executes a statement of the transaction.
+        want: The window.
+        row: Its counters, as `Statements.counters` selects them.
+    """
+    if want.since_us is not None:
+        row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
+    at = _AT[want.unit]
+    return row[at], row[at + 1]
+
+
 def _unnoted(execute: Execute, want: Want, spent: int) -> int | None:
     """The first threshold that is passed and nobody has taken note of."""
     since_us = want.start_us if want.since_us is None else want.since_us
@@ -204,15 +216,17 @@ def book(execute: Execute, record: HeldStep, *, has_hold: bool = True) -> None:
         release(execute, HoldRelease(row.step_id))
         return
     held = (0, 0, 0)
-    if has_hold and row.entry == "charge" and execute(_drop(1), (row.step_id,)).rowcount:
-        held = (record.held_nanousd, record.held_tokens, 1)
+    # What the hold's row says is what the windows count, whatever its process knew: it may have grown since.
+    is_charge = has_hold and row.entry == "charge"
+    if is_charge and (dropped := execute(_drop(1), (row.step_id,)).fetchall()):
+        (held,) = dropped
         if record.draws:
             left = (had - has for had, has in zip(held, counted(row), strict=True))
             grants.put_back(
                 execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True))
             )
         if record.envelopes:
-            envelopes.settle(execute, record.envelopes, record.held_nanousd - row.cost_nanousd)
+            envelopes.settle(execute, record.envelopes, held[0] - row.cost_nanousd)
     _settle(execute, row, record.windows, held)
     if record.probes:
         breakers.end_probe(execute, row, record.probes)
@@ -261,20 +275,16 @@ def _book_together(
     """Book steps with six statements, if none is booked already and each has its hold; else one by one."""
     ids = [record.step[0] for record in group]
     known, held = execute(_known(len(ids)), (*ids, *ids)).fetchone()
-    if known or held != len(set(ids)):
+    if known or held != len(ids):
         for record in group:
             book(execute, record)
         return
     execute(insert, tuple(chain.from_iterable(record.step for record in group)))
-    execute(_drop(len(ids)), ids)
+    dropped = execute(_drop(len(ids)), ids).fetchall()
     spent = [counted(record.step) for record in group]
     totals = [sum(amounts) for amounts in zip(*spent, strict=True)]
-    released = (
-        sum(record.held_nanousd for record in group),
-        sum(record.held_tokens for record in group),
-        len(ids),
-    )
-    execute(_statements(len(windows)).settle, (*totals, *released, *windows))
+    released = [sum(amounts) for amounts in zip(*dropped, strict=True)]
+    execute(statements(len(windows)).settle, (*totals, *released, *windows))
     pairs = [(step_id, window_id) for step_id in ids for window_id in windows]
     execute(_charges(len(pairs)), tuple(chain.from_iterable(pairs)))
 
@@ -284,10 +294,10 @@ def release(execute: Execute, record: HoldRelease) -> None:
     query = "SELECT windows, held_nanousd, held_tokens FROM holds WHERE hold_id = ?"
     found = execute(query, (record.hold_id,)).fetchone()
     if found is not None:
-        execute(_drop(1), (record.hold_id,))
+        execute(_drop(1), (record.hold_id,)).fetchall()
         grants.put_back(execute, record.draws)
         windows = orjson.loads(found[0])
-        execute(_statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
+        execute(statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
         envelopes.settle(execute, record.envelopes, found[1])
 
 
@@ -341,7 +351,7 @@ def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[
     """Put what a step cost in the place of what was held for it."""
     if not windows:  # a call that only tried a breaker
         return
-    sql = _statements(len(windows))
+    sql = statements(len(windows))
     execute(sql.settle, (*counted(row), *held, *windows))
     execute(_charges(len(windows)), [value for window_id in windows for value in (row.step_id, window_id)])
 

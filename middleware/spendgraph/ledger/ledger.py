@@ -11,6 +11,7 @@ from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
 from spendgraph.ledger.alerts import AlertBook
+from spendgraph.ledger.behind import Behind
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import register
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
@@ -63,6 +64,7 @@ class Ledger(LedgerReader):
         self._writer = writer
         self._clock = clock
         self._closed = False
+        self.behind = Behind(writer.place)
         self._secret: bytes
         self._latest_us: int
         self._secret, self._latest_us = writer.query(read_settings)
@@ -274,8 +276,19 @@ class Ledger(LedgerReader):
         """What people are told, and how its delivery went."""
         return AlertBook(self._writer, self._clock)
 
-    def transact(self, work: Callable[[Execute], T], *, loop_wait_s: float = LOOP_WAIT_S) -> T:
+    def transact(
+        self,
+        work: Callable[[Execute], T],
+        *,
+        loop_wait_s: float = LOOP_WAIT_S,
+        undo: Callable[[Any], None] | None = None,
+    ) -> T:
         """Do something in ONE transaction, on the ledger thread where an event loop is running; for this room's own classes.
+
+        Args:
+            work: What is done.
+            loop_wait_s: How long an event loop waits for the ledger thread at most.
+            undo: Called by that thread with a result that came when nobody waited any more.
 
         Raises:
             LedgerBusy: On an event loop, the ledger did not answer in time.
@@ -284,7 +297,7 @@ class Ledger(LedgerReader):
         writer = self._writer
         if _get_running_loop() is None:
             return writer.transact(work)
-        found: Any = self._writer.thread.wait(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s)
+        found: Any = writer.thread.wait(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s, undo)
         if isinstance(found, Exception):
             raise found
         done: T = found
@@ -354,7 +367,11 @@ class Ledger(LedgerReader):
         """Write what is queued and give up the ledger; the connection closes with its last user."""
         if not self._closed:
             self._closed = True
-            run_elsewhere(lambda: registry.release(self._writer))
+            run_elsewhere(self._close)
+
+    def _close(self) -> None:
+        self.behind.stop()
+        registry.release(self._writer)
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:

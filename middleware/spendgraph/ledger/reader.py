@@ -15,6 +15,7 @@ from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
 from spendgraph.ledger.connection import diagnose, open_reader
+from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
 from spendgraph.ledger.place import Place, find_place
 from spendgraph.ledger.tree import TaskTree, read_tree
@@ -228,6 +229,28 @@ class LedgerReader:
                 return median_task_cost(connection, tags)
         except sqlite3.Error as error:
             raise diagnose(error, self.place) from error
+
+    def drift(
+        self, *, since: datetime | int | None = None, until: datetime | int | None = None
+    ) -> list[dict[str, Any]]:
+        """How far estimates are from what calls then cost, by feature and model (or tool); the dearest first.
+
+        Counted are calls that budgets applied to, that went well, and whose cost is known.
+
+        Args:
+            since: Only calls that started then or later (an aware datetime, or microseconds).
+            until: Only calls that started earlier.
+
+        Returns:
+            Rows with `feature`, `provider`, `kind`, `model` (as asked for; of a tool its name), `calls`,
+            `estimate_nanousd` and `cost_nanousd` (sums), `ratio` (cost to estimate), `p50_error` and `p95_error` (how
+            far a call's cost is from its estimate, as a share of the estimate, either way), `over_reservation`
+            (the share of calls that cost more than was held for them) and `unestimated` (calls whose cost nobody
+            could foresee, which the others leave out). `None` where there is nothing to compare.
+        """
+        after, before = (to_us(at) if isinstance(at, datetime) else at for at in (since, until))
+        with self._reading() as connection:
+            return read_drift(connection, 0 if after is None else after, 2**62 if before is None else before)
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Check the books: every hash, reference and sum is derived again; an empty list means sound."""

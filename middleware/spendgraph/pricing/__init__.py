@@ -7,7 +7,7 @@ from spendgraph.pricing.book import PriceBook
 from spendgraph.pricing.cache_ttl import with_cache_ttl
 from spendgraph.pricing.ceiling import input_ceiling, output_ceiling
 from spendgraph.pricing.estimate import estimate_tokens, estimate_usage
-from spendgraph.pricing.expect import CostHistory, expected_input, expected_output, quantile_of
+from spendgraph.pricing.expect import KEPT, CostHistory, expected_input, expected_output, quantile_of
 from spendgraph.pricing.langchain import read_langchain, read_langchain_error
 from spendgraph.pricing.price import Price
 from spendgraph.pricing.provider import read_provider
@@ -15,6 +15,7 @@ from spendgraph.pricing.stream import StreamReader, merge_stream
 from spendgraph.pricing.usage import Buckets, Reported, Usage, buckets, settled
 
 __all__ = [
+    "KEPT",
     "Buckets",
     "CompletionBatches",
     "CostHistory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from spendgraph.pricing.estimate import BYTES_PER_TOKEN, MESSAGE_TOKENS, estimate_usage
@@ -13,7 +13,9 @@ from spendgraph.pricing.estimate import BYTES_PER_TOKEN, MESSAGE_TOKENS, estimat
 ENOUGH: Final = 20
 """Calls that must have been seen before their quantile is believed."""
 
-_KEPT: Final = 256
+KEPT: Final = 256
+"""The costs that are kept of each feature and model or tool."""
+
 _EVERY: Final = 16
 """Calls after which a quantile is worked out again."""
 
@@ -38,15 +40,11 @@ class CostHistory:
 
     def add(self, feature: str, what: str, cost_nanousd: int) -> None:
         """Remember what a call cost."""
-        key = (feature, what)
+        key = feature, what
         with self._changing:
             costs = self._costs.get(key)
             if costs is None:
-                if len(self._costs) >= _MOST_KEYS:  # names come from outside: bounded, not trusted
-                    self._costs.clear()
-                    self._seen.clear()
-                    self._quantiles.clear()
-                costs = self._costs[key] = deque(maxlen=_KEPT)
+                costs = self._opened(key)
             costs.append(cost_nanousd)
             self._seen[key] = self._seen.get(key, 0) + 1
 
@@ -56,6 +54,24 @@ class CostHistory:
             keys = [key for key in self._costs if key[0] == feature]
         found = [self.quantile(*key, q) for key in keys]
         return max((cost for cost in found if cost is not None), default=None)
+
+    def seed(self, costs: Iterable[tuple[str, str, int]]) -> None:
+        """Remember what calls cost before those that are known already.
+
+        Args:
+            costs: Features, models or tools, and nano-USD, the oldest first.
+        """
+        earlier: dict[tuple[str, str], list[int]] = {}
+        for feature, what, cost_nanousd in costs:
+            earlier.setdefault((feature, what), []).append(cost_nanousd)
+        for key, before in earlier.items():
+            with self._changing:
+                known = self._costs.get(key)
+                if known is None:
+                    known = self._opened(key)
+                missing = KEPT - len(known)
+                known.extendleft(reversed(before[-missing:] if missing else ()))
+                self._seen[key] = self._seen.get(key, 0) + len(before)
 
     def quantile(self, feature: str, what: str, q: float) -> int | None:
         """The smallest cost seen that a share `q` of the calls did not exceed; `None` while too few were seen."""
@@ -70,6 +86,14 @@ class CostHistory:
                 known = seen, ordered[min(math.ceil(q * len(ordered)), len(ordered)) - 1]
                 self._quantiles[feature, what, q] = known
         return known[1]
+
+    def _opened(self, key: tuple[str, str]) -> deque[int]:
+        if len(self._costs) >= _MOST_KEYS:  # names come from outside: bounded, not trusted
+            self._costs.clear()
+            self._seen.clear()
+            self._quantiles.clear()
+        costs = self._costs[key] = deque(maxlen=KEPT)
+        return costs
 
 
 def quantile_of(costs: list[int], q: float) -> int | None:

@@ -45,6 +45,8 @@ class StreamReader:
         self._provider = provider
         self._reported = Reported(provider=provider)
         self._text: list[str] = []
+        self._counted = 0
+        self._size = 0
         self._anthropic: dict[str, object] = {}
         self._anthropic_ended = False
         self._gemini_searches = 0
@@ -65,6 +67,14 @@ class StreamReader:
             self._add_bedrock(event)
         elif field(event, "choices", "usage") is not None:
             self._add_chat(event)
+
+    @property
+    def size(self) -> int:
+        """The bytes of text that have come so far."""
+        for part in self._text[self._counted :]:
+            self._size += len(part) if part.isascii() else len(part.encode("utf-8", "surrogatepass"))
+        self._counted = len(self._text)
+        return self._size
 
     def reported(self) -> Reported:
         """What the events so far say; usage the stream did not come to is estimated and marked."""
