@@ -98,6 +98,13 @@ def beyond(execute: Execute, want: Want, task_id: str, over: int, now_us: int) -
     return tuple(draws)
 
 
+def room(execute: Execute, want: Want, task_id: str, now_us: int) -> int:
+    """How far a task may pass the limit of a window."""
+    since_us = want.start_us if want.since_us is None else want.since_us
+    found = execute(_OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)).fetchall()
+    return sum(amount if to in {"", task_id} else used for _, to, amount, used in found)
+
+
 def draw(execute: Execute, draws: Sequence[Draw]) -> None:
     """Note what a call draws."""
     for grant_id, amount in draws:

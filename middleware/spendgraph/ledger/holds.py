@@ -202,26 +202,17 @@ def reserve(
         now_us: The time, from which the lease counts.
         known: Ids of windows by their keys, of those that are committed.
     """
-    windows = tuple(known.get(want[:3]) or _window(execute, want) for want in ask.wants)
+    windows, counters = open_windows(execute, ask.wants, known)
     sql = _statements(len(windows))
-    counters = {row[0]: row for row in execute(sql.counters, windows)}
-    if len(counters) < len(windows):  # somebody has pruned what was known
-        windows = tuple(_window(execute, want) for want in ask.wants)
-        counters = {row[0]: row for row in execute(sql.counters, windows)}
     draws: tuple[grants.Draw, ...] = ()
-    for want, window_id in zip(ask.wants, windows, strict=True):
+    for want, row in zip(ask.wants, counters, strict=True):
         if want.limit is None:
             continue
         asked = ask.nanousd if want.unit == "nanousd" else ask.tokens if want.unit == "tokens" else 1
-        row = counters[window_id]
-        if want.since_us is not None:
-            row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
-        at = _AT[want.unit]
-        spent, held = row[at], row[at + 1]
-        if want.notes and spent >= want.notes[0]:
-            unnoted = _unnoted(execute, want, spent)
-            if unnoted is not None:
-                return Shortfall(want, spent, held, asked, unnoted)
+        spent, held = used(execute, want, row)
+        unnoted = first_unnoted(execute, want, spent)
+        if unnoted is not None:
+            return Shortfall(want, spent, held, asked, unnoted)
         over = spent + held + asked - want.limit
         if over > 0:
             drawn = grants.beyond(execute, want, ask.step.task_id, over, now_us)
@@ -239,8 +230,31 @@ def reserve(
     return Hold(windows, ask.nanousd, ask.tokens, draws)
 
 
-def _unnoted(execute: Execute, want: Want, spent: int) -> int | None:
+def open_windows(
+    execute: Execute, wants: Sequence[Want], known: Mapping[WindowKey, int]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """The ids of windows, which are opened if nobody has asked for them yet, and their counters."""
+    windows = tuple(known.get(want[:3]) or _window(execute, want) for want in wants)
+    sql = _statements(len(windows)).counters
+    counters = {row[0]: row for row in execute(sql, windows)}
+    if len(counters) < len(windows):  # somebody has pruned what was known
+        windows = tuple(_window(execute, want) for want in wants)
+        counters = {row[0]: row for row in execute(sql, windows)}
+    return windows, [counters[window_id] for window_id in windows]
+
+
+def used(execute: Execute, want: Want, row: Sequence[int]) -> tuple[int, int]:
+    """What is spent and held in a window, in the unit of its limit; of a rolling one in all that still counts."""
+    if want.since_us is not None:
+        row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
+    at = _AT[want.unit]
+    return row[at], row[at + 1]
+
+
+def first_unnoted(execute: Execute, want: Want, spent: int) -> int | None:
     """The first threshold that is passed and nobody has taken note of."""
+    if not want.notes or spent < want.notes[0]:
+        return None
     since_us = want.start_us if want.since_us is None else want.since_us
     for threshold in want.notes:
         if spent >= threshold and not approvals.is_acknowledged(

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.ledger import holds
+from spendgraph.ledger import choosing, holds
+from spendgraph.ledger.choosing import Chosen
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.holds import Hold, Shortfall
 
 if TYPE_CHECKING:
-    from spendgraph.ledger.holds import Ask, Execute
+    from collections.abc import Mapping, Sequence
+
+    from spendgraph.ledger.choosing import Ladder
+    from spendgraph.ledger.holds import Ask, Execute, Want
     from spendgraph.ledger.writer import Writer
 
 KEEP_S: Final = 30.0
@@ -45,14 +49,79 @@ def reserve(writer: Writer, ask: Ask, now_us: int, *, timeout: float = BUSY_DEAD
         writer.drain(timeout=timeout)
         found = writer.transact(count_all, timeout=timeout)
     if isinstance(found, Hold):
-        if len(known) > _MOST_KNOWN:
-            known.clear()
-        # Only now: what was opened in a transaction that failed has no id.
-        known.update(zip((want[:3] for want in ask.wants), found.windows, strict=True))
-        if not writer.keeps_holds:
-            writer.keeps_holds = True
-            writer.thread.signal()  # which renews the leases from now on
+        _remember(writer, ask.wants, found)
     return found
+
+
+def reserve_first(
+    writer: Writer, ladder: Ladder, now_us: int, *, timeout: float = BUSY_DEADLINE_S
+) -> Chosen | Shortfall | None:
+    """Take room for the first form of a call that fits, or for none; not for event loops.
+
+    A call is neither made smaller nor refused before everything known is counted.
+
+    Raises:
+        LedgerUnavailable: The ledger could not be written.
+    """
+
+    def take(execute: Execute) -> Chosen | Shortfall | None:
+        return choosing.reserve_first(execute, ladder, writer.holder, now_us, writer.windows)
+
+    def count_all(execute: Execute) -> Chosen | Shortfall | None:
+        holds.book_expired(execute, now_us)
+        return take(execute)
+
+    if not ladder.is_last:
+        found = writer.transact(take, timeout=timeout)
+        if isinstance(found, Chosen):
+            _remember(writer, ladder.wants, found.hold)
+            return found
+    writer.drain(timeout=timeout)
+    found = writer.transact(count_all, timeout=timeout)
+    if isinstance(found, Chosen):
+        _remember(writer, ladder.wants, found.hold)
+    return found
+
+
+def look(
+    writer: Writer,
+    wants: Sequence[Want],
+    asked: Mapping[str, int],
+    task_id: str,
+    now_us: int,
+    *,
+    timeout: float = BUSY_DEADLINE_S,
+) -> tuple[Shortfall, ...]:
+    """The windows without enough room, when everything known is counted; not for event loops.
+
+    Raises:
+        LedgerUnavailable: The ledger could not be written.
+    """
+
+    def act(execute: Execute) -> tuple[Shortfall, ...]:
+        return choosing.look(execute, wants, asked, task_id, now_us)
+
+    def count_all(execute: Execute) -> tuple[Shortfall, ...]:
+        holds.book_expired(execute, now_us)
+        return act(execute)
+
+    if not writer.transact(act, timeout=timeout):
+        return ()
+    writer.drain(timeout=timeout)
+    return writer.transact(count_all, timeout=timeout)
+
+
+def _remember(writer: Writer, wants: Sequence[Want], hold: Hold) -> None:
+    """Keep the ids of windows, now that they are committed, and the hold's lease alive."""
+    if not hold.windows:
+        return
+    if len(writer.windows) > _MOST_KNOWN:
+        writer.windows.clear()
+    # Only now: what was opened in a transaction that failed has no id.
+    writer.windows.update(zip((want[:3] for want in wants), hold.windows, strict=True))
+    if not writer.keeps_holds:
+        writer.keeps_holds = True
+        writer.thread.signal()  # which renews the leases from now on
 
 
 def keep(writer: Writer) -> None:

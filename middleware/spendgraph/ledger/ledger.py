@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from spendgraph.clock import Clock, from_us, utc_us
-from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
+from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
 from spendgraph.ledger.budgets import register
+from spendgraph.ledger.choosing import Chosen
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
-from spendgraph.ledger.holds import Hold, Shortfall
+from spendgraph.ledger.holds import Hold
 from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import HoldRelease
 from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.thread import Request
+from spendgraph.ledger.waiting import wait_for_thread, wherever
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from spendgraph.ledger.budgets import BudgetRow
-    from spendgraph.ledger.holds import Ask, Execute
+    from spendgraph.ledger.choosing import Ladder
+    from spendgraph.ledger.holds import Ask, Execute, Shortfall, Want
     from spendgraph.ledger.records import CostBasis, Record, StepRow
     from spendgraph.ledger.writer import Writer
 
@@ -170,7 +171,7 @@ class Ledger(LedgerReader):
         """
         wait = BUSY_DEADLINE_S if timeout is None else timeout
         if _get_running_loop() is not None:
-            return not isinstance(self._wait_for_thread(None, wait), Exception)
+            return not isinstance(wait_for_thread(self._writer, None, wait), Exception)
         try:
             self._writer.drain(timeout=wait)
         except LedgerUnavailable:
@@ -223,20 +224,58 @@ class Ledger(LedgerReader):
             LedgerUnavailable: The ledger cannot be written: nothing is held.
         """
         writer, now_us = self._writer, self._clock()
-        if _get_running_loop() is None:
-            return keeping.reserve(writer, ask, now_us)
-
-        def give_back(found: object) -> None:
-            if isinstance(found, Hold):
-                writer.post((HoldRelease(ask.step.step_id),))
-
-        found = self._wait_for_thread(
-            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s), loop_wait_s, give_back
+        return wherever(
+            writer,
+            lambda timeout: keeping.reserve(writer, ask, now_us, timeout=timeout),
+            loop_wait_s,
+            lambda found: self._give_back(ask.step.step_id, found),
         )
-        if isinstance(found, Exception):
-            raise found
-        assert isinstance(found, Hold | Shortfall)
-        return found
+
+    def reserve_first(self, ladder: Ladder, *, loop_wait_s: float = LOOP_WAIT_S) -> Chosen | Shortfall | None:
+        """Choose the first form of a call that fits all its windows and take room for it, in ONE transaction.
+
+        Returns:
+            The form and what is held for it; the first window without enough room for any; or `None` where the
+            ladder has no form for what is left.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer in time.
+            LedgerUnavailable: The ledger cannot be written: nothing is held.
+        """
+        writer, now_us = self._writer, self._clock()
+        return wherever(
+            writer,
+            lambda timeout: keeping.reserve_first(writer, ladder, now_us, timeout=timeout),
+            loop_wait_s,
+            lambda found: self._give_back(ladder.step_id, found),
+        )
+
+    def look(
+        self,
+        wants: Sequence[Want],
+        asked: Mapping[str, int],
+        task_id: str,
+        *,
+        loop_wait_s: float = LOOP_WAIT_S,
+    ) -> tuple[Shortfall, ...]:
+        """The windows that have no room for so much (by unit), or want a person to take note; nothing is held.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer in time.
+            LedgerUnavailable: The ledger cannot be written.
+        """
+        writer, now_us = self._writer, self._clock()
+        return wherever(
+            writer,
+            lambda timeout: keeping.look(writer, wants, asked, task_id, now_us, timeout=timeout),
+            loop_wait_s,
+        )
+
+    def _give_back(self, hold_id: str, found: object) -> None:
+        """Nobody waited for a reservation any more."""
+        hold = found.hold if isinstance(found, Chosen) else found
+        if isinstance(hold, Hold):
+            self._writer.post((HoldRelease(hold_id, hold.draws),))
 
     @property
     def inbox(self) -> Inbox:
@@ -250,14 +289,9 @@ class Ledger(LedgerReader):
             LedgerBusy: On an event loop, the ledger did not answer in time.
             LedgerUnavailable: The ledger cannot be written: nothing was.
         """
-        writer = self._writer
-        if _get_running_loop() is None:
-            return writer.transact(work)
-        found: Any = self._wait_for_thread(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s)
-        if isinstance(found, Exception):
-            raise found
-        done: T = found
-        return done
+        return wherever(
+            self._writer, lambda timeout: self._writer.transact(work, timeout=timeout), loop_wait_s
+        )
 
     def unfinished_task(self, graph: str, thread_id: str) -> PausedTask | None:
         """The one unfinished task of a thread of a graph, to be gone on with.
@@ -278,7 +312,7 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             found = self._writer.query(find)
         else:
-            found = self._wait_for_thread(lambda: self._writer.query(find, drain=False), LOOP_WAIT_S)
+            found = wait_for_thread(self._writer, lambda: self._writer.query(find, drain=False), LOOP_WAIT_S)
         if isinstance(found, Exception):
             raise found
         assert found is None or isinstance(found, PausedTask)
@@ -333,43 +367,9 @@ class Ledger(LedgerReader):
         if _get_running_loop() is None:
             self._writer.drain(timeout=1.0)
             return
-        result = self._wait_for_thread(None, LOOP_WAIT_S)
+        result = wait_for_thread(self._writer, None, LOOP_WAIT_S)
         if isinstance(result, LedgerError):
             raise (self._writer.failure or result).with_traceback(None)
-
-    def _wait_for_thread(
-        self,
-        act: Callable[[], object] | None,
-        seconds: float,
-        undo: Callable[[Any], None] | None = None,
-    ) -> object:
-        """What the ledger thread replies, or a `LedgerBusy` after some seconds.
-
-        Args:
-            act: What the thread does, after everything queued is written.
-            seconds: How long to wait for it.
-            undo: Called by the thread with a result that came when nobody waited any more.
-        """
-        reply: SimpleQueue[object] = SimpleQueue()
-        # Whoever takes it first decides: the thread that the result counts, or this one that it does not.
-        deciding = threading.Lock()
-
-        def answer(result: object) -> None:
-            if deciding.acquire(blocking=False):
-                reply.put(result)
-            elif undo is not None:
-                undo(result)
-
-        self._writer.thread.ask(Request(answer, act))
-        try:
-            return reply.get(timeout=seconds)
-        except Empty:
-            if not deciding.acquire(blocking=False):
-                return reply.get()
-            return LedgerBusy(
-                f"the ledger {self.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
-                " holds the write lock, or the disk is slow"
-            )
 
 
 def _read_settings(connection: sqlite3.Connection) -> tuple[bytes, int]:
