@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PriceError,
         SpendgraphError,
     )
+    from spendgraph.hooks.agent import BudgetMiddleware
     from spendgraph.hooks.embeddings import MeteredEmbeddings
     from spendgraph.hooks.handler import SpendCallbackHandler
     from spendgraph.hooks.refusals import (
@@ -45,6 +46,7 @@ __all__ = [
     "ApprovalError",
     "ApprovalRequired",
     "BudgetExceeded",
+    "BudgetMiddleware",
     "ContextError",
     "ContextMissing",
     "CostContext",
@@ -69,6 +71,7 @@ _HOMES = {
     "ApprovalError": "spendgraph.errors",
     "ApprovalRequired": "spendgraph.hooks.refusals",
     "BudgetExceeded": "spendgraph.hooks.refusals",
+    "BudgetMiddleware": "spendgraph.hooks.agent",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",
     "CostContext": "spendgraph.context",

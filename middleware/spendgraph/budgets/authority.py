@@ -154,6 +154,11 @@ class BudgetAuthority:
                 return TooDear(counter.budget, Shortfall(want, 0, 0, asked))
         return Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets))
 
+    def windows(self, call: Call) -> tuple[tuple[Counter, Want], ...]:
+        """The counters a call counts against and their windows; for a budget per call there is none to reserve in."""
+        counters = (*self._counters_of(call), *call.caps)
+        return tuple((counter, self._want(counter, call, is_free=False)) for counter in counters)
+
     def learn(self, feature: str, what: str, cost_nanousd: int) -> None:
         """Remember what a call of a model or tool cost."""
         self.history.add(feature, what, cost_nanousd)

@@ -40,6 +40,7 @@ from spendgraph.ledger.records import (
 from spendgraph.pricing import Reported, estimate_usage
 
 if TYPE_CHECKING:
+    from spendgraph.hooks.handing_over import Held
     from spendgraph.hooks.places import Run
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
@@ -73,17 +74,18 @@ class StepRecorder:
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
         self._tools = tools
-        self._reservations: Reservations | None = self._reserving() if policy.budgets else None
+        self.reservations: Reservations | None = self._reserving() if policy.budgets else None
+        """Takes room in budgets, if there are any."""
 
     @property
     def reserves(self) -> bool:
         """Whether opening a step may take room in budgets."""
-        return self._reservations is not None
+        return self.reservations is not None
 
     def cap(self, task: Task, limit: Budget) -> None:
         """Limit what runs inside a task, beside the policy's budgets."""
-        if self._reservations is None:
-            self._reservations = self._reserving()
+        if self.reservations is None:
+            self.reservations = self._reserving()
         task.caps = (*task.caps, Counter(limit, f"cap={task.task_id}"))
 
     def _reserving(self) -> Reservations:
@@ -114,11 +116,13 @@ class StepRecorder:
         parameters: object = None,
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
+        held: Held | None = None,
     ) -> OpenStep:
         """Open a step before its call goes out.
 
         `fixed_nanousd` is what it costs at most, where the caller knows; with `is_spent` the money is gone already, and
-        nothing is refused for want of it.
+        nothing is refused for want of it. `held` is what was reserved for it before, which it takes over if it
+        needs no more.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -127,9 +131,7 @@ class StepRecorder:
             UnpricedModel: No price is known for the model and the policy blocks.
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
         """
-        self.ledger.ready()
-        started_us = self.clock()
-        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
+        started_us = self.may_start(step_id, place, kind, name, provider, model)
         task = place.task
         step = OpenStep(
             step_id,
@@ -145,8 +147,10 @@ class StepRecorder:
             run=run,
             parameters=parameters,
         )
-        if self._reservations is not None:
-            self._reservations.admit(step, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+        reservations = self.reservations
+        if reservations is not None and not (held is not None and reservations.adopt(step, held)):
+            reservations.admit(step, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+        step_id = step.step_id
         if task.replays_left:
             left = task.replays_left.get((place.checkpoint_ns, kind), 0)
             if left > 0:
@@ -154,6 +158,21 @@ class StepRecorder:
                 step.is_replay = True
         task.open_steps[step_id] = self.open_steps[step_id] = step
         return step
+
+    def may_start(
+        self, step_id: str, place: Place, kind: StepKind, name: str, provider: str, model: str
+    ) -> int:
+        """Ask everything but room of a step, and return the time of its start.
+
+        Raises:
+            ContextMissing: Required tags are missing and the policy blocks.
+            UnpricedModel: No price is known for the model and the policy blocks.
+            LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
+        """
+        self.ledger.ready()
+        started_us = self.clock()
+        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
+        return started_us
 
     # Closing
 
@@ -244,8 +263,16 @@ class StepRecorder:
 
     def void(self, step: OpenStep) -> None:
         """Forget a step that was opened and never sent."""
-        if self._take(step) and self._reservations is not None:
-            self._reservations.release(step)
+        if self._take(step) and self.reservations is not None:
+            self.reservations.release(step)
+
+    def give_back(self, step: OpenStep) -> None:
+        """Give back what was held for a step that never began; never raises, for there may be an answer to return."""
+        try:
+            if self.reservations is not None:
+                self.reservations.release(step)
+        except LedgerError as error:
+            logger.error("spendgraph: a hold could not be given back yet: %s", error)  # noqa: TRY400 - one line
 
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
@@ -301,7 +328,7 @@ class StepRecorder:
         self, step: OpenStep, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
     ) -> None:
         place = step.place
-        booked: Record = row if self._reservations is None else self._reservations.record(step, row)
+        booked: Record = row if self.reservations is None else self.reservations.record(step, row)
         task = place.task
         known = self._references.known
         if (

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
 from spendgraph.clock import from_us
 from spendgraph.hooks.asking import Asking
 from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.hooks.steps import OpenStep
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow
 from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from spendgraph.hooks.handing_over import Held
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
-    from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
+    from spendgraph.ledger.choosing import Chosen, Ladder
+    from spendgraph.ledger.holds import Want
     from spendgraph.ledger.records import Record
     from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import PriceBook
 
+
+T = TypeVar("T")
 
 _MOST_KEPT = 10_000
 
@@ -58,7 +63,7 @@ class Reservations:
         self._references = references
         self._written: set[tuple[str, str]] = set()
         self._decide = decide
-        self._authority = BudgetAuthority(ledger, policy, prices)
+        self.authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s)
 
@@ -79,31 +84,13 @@ class Reservations:
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
             if not is_paid:
                 return
-        place = step.place
-        need = self._authority.need(
-            Call(
-                place.context,
-                place.task.task_id,
-                place.thread_id,
-                step.kind,
-                step.name,
-                step.provider,
-                step.model if step.kind in TOKEN_KINDS else "",
-                step.inputs,
-                step.parameters,
-                step.max_output_tokens,
-                fixed_nanousd,
-                step.started_us,
-                place.task.caps,
-                is_spent,
-            )
-        )
+        need = self.authority.need(call_of(step, fixed_nanousd=fixed_nanousd, is_spent=is_spent))
         if need is None:
             return
         if isinstance(need, Unbounded):
-            self._refuse_unbounded(step, need)
+            self.refuse_unbounded(step, need)
         elif isinstance(need, TooDear):
-            self._refuse(step, need.budget, need.shortfall)
+            self.refuse(step, need.budget, need.shortfall)
         else:
             self._take(step, need)
 
@@ -112,7 +99,7 @@ class Reservations:
         hold = step.hold
         if row.entry == "charge" and row.status == "ok" and row.cost_basis != "upper_bound":
             what = step.model if step.kind in TOKEN_KINDS else step.name
-            self._authority.learn(step.place.context.feature, what, row.cost_nanousd)
+            self.authority.learn(step.place.context.feature, what, row.cost_nanousd)
         if hold is None:
             return row
         return HeldStep(tuple(row), hold.windows, hold.nanousd, hold.tokens, hold.draws)
@@ -122,39 +109,127 @@ class Reservations:
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id, step.hold.draws))
 
+    def adopt(self, step: OpenStep, held: Held) -> bool:
+        """Let a step that starts take over what was reserved for it, if it needs no more; else give that back.
+
+        Returns:
+            Whether it did: the step then has the hold's id and start. If not, it reserves for itself.
+        """
+        if not held.claim():
+            return False
+        before = held.step
+        call = call_of(step)._replace(started_us=before.started_us)
+        need = self.authority.need(call)
+        if not isinstance(need, Need) or not _covers(held, call, need):
+            self.release(before)
+            return False
+        step.step_id, step.started_us, step.hold = before.step_id, before.started_us, before.hold
+        step.estimate_nanousd, step.reserved_nanousd = before.estimate_nanousd, before.reserved_nanousd
+        return True
+
+    def ask_for(self, step: OpenStep, need: Need) -> Ask:
+        """What the ledger is asked to hold for a step."""
+        # With the hold goes what its row refers to, because another process may have to book it; what is only queued
+        # here may never be written.
+        known = _payer(step.place) in self._written
+        return Ask(
+            need.wants,
+            need.nanousd,
+            need.tokens,
+            self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
+            () if known else self._references(step.place),
+        )
+
+    def choose(self, step: OpenStep, ladder: Ladder, budgets: Sequence[Budget]) -> Chosen | None:
+        """Take room for the first form of a call that fits; `None` where the ladder has none.
+
+        Args:
+            step: The step, on which the hold is noted.
+            ladder: The forms.
+            budgets: The budget of each of its windows.
+
+        Raises:
+            BudgetExceeded: No form fits.
+            ApprovalPause: The graph pauses for a person who may give more.
+        """
+        windows = [want[:3] for want in ladder.wants]
+
+        def reserve() -> Chosen | Shortfall | None:
+            return self._ledger.reserve_first(ladder, loop_wait_s=self._loop_wait_s)
+
+        chosen = self._with_room(step, lambda want: budgets[windows.index(want[:3])], reserve)
+        if chosen is not None:
+            self._took(step, chosen.hold)
+        return chosen
+
+    def look(self, place: Place, nanousd: int) -> tuple[Budget, Shortfall] | None:
+        """What would stand in the way of a call of so much here, those that only block first; nothing is held.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be written.
+        """
+        found = self.authority.windows(call_at(place, self._ledger.now()))
+        windows = [(counter.budget, want) for counter, want in found if "call" not in counter.budget.per]
+        if not any(budget.asks or want.notes for budget, want in windows):
+            return None  # whoever reserves finds out; there is nobody to be asked before
+        asked = {"nanousd": nanousd, "tokens": 1, "calls": 1}
+        short = self._ledger.look(
+            [want for _, want in windows], asked, place.task.task_id, loop_wait_s=self._loop_wait_s
+        )
+        budgets = {want[:3]: budget for budget, want in windows}
+        ways = [(budgets[each.want[:3]], each) for each in short]
+        ways.sort(key=lambda way: way[0].asks or way[1].threshold is not None)
+        return ways[0] if ways else None
+
+    def ask_ahead(self, place: Place, nanousd: int) -> None:
+        """Pause here if a person has to be asked before a call of so much; what only blocks is left to the call.
+
+        Raises:
+            ApprovalPause: The graph pauses.
+            ApprovalRequired: It cannot, or the answer was no.
+        """
+        while (found := self.look(place, nanousd)) is not None:
+            budget, shortfall = found
+            if not budget.asks and shortfall.threshold is None:
+                return
+            step = OpenStep(
+                "", place, "model", "", provider="", model="", inputs=None, started_us=0, is_replay=False
+            )
+            self._asking.ask(place, budget, shortfall, self._exceeded(step, budget, shortfall))
+
     def _take(self, step: OpenStep, need: Need) -> None:
         wants = need.wants
         step.estimate_nanousd, step.reserved_nanousd = need.estimate_nanousd, need.nanousd
         if not wants:
             return
-        # With the hold goes what its row refers to, because another process may have to book it; what is only queued
-        # here may never be written.
-        place = step.place
-        payer = place.context.context_id, place.task.task_id
-        ask = Ask(
-            wants,
-            need.nanousd,
-            need.tokens,
-            self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
-            () if payer in self._written else self._references(place),
+        ask = self.ask_for(step, need)
+        hold = self._with_room(
+            step,
+            lambda want: need.budgets[wants.index(want)],
+            lambda: self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s),
         )
-        taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
-        while isinstance(taken, Shortfall):
-            budget = need.budgets[wants.index(taken.want)]
-            if not budget.asks and taken.threshold is None:
-                break
-            self._asking.ask(step.place, budget, taken, self._exceeded(step, budget, taken))
-            # Granted: whether there is room is asked anew, in the window and with what is spent by now.
-            taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
-        if isinstance(taken, Hold):
-            step.hold = taken
-            if len(self._written) >= _MOST_KEPT:
-                self._written.clear()
-            self._written.add(payer)
-        else:
-            self._refuse(step, need.budgets[wants.index(taken.want)], taken)
+        self._took(step, hold)
 
-    def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
+    def _with_room(
+        self, step: OpenStep, budget_of: Callable[[Want], Budget], reserve: Callable[[], T | Shortfall]
+    ) -> T:
+        """What `reserve` returns once there is room; a person is asked for it where the budget says so."""
+        while isinstance(taken := reserve(), Shortfall):
+            budget = budget_of(taken.want)
+            if not budget.asks and taken.threshold is None:
+                self.refuse(step, budget, taken)
+            # Granted: whether there is room is asked anew, in the window and with what is spent by now.
+            self._asking.ask(step.place, budget, taken, self._exceeded(step, budget, taken))
+        return taken
+
+    def _took(self, step: OpenStep, hold: Hold) -> None:
+        step.hold = hold
+        if len(self._written) >= _MOST_KEPT:
+            self._written.clear()
+        self._written.add(_payer(step.place))
+
+    def refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> NoReturn:
+        """Refuse a step for which there is no room, and write that down."""
         want, refusal = found.want, self._exceeded(step, budget, found)
         self._decide(
             step.place,
@@ -201,7 +276,8 @@ class Reservations:
             asked=found.asked,
         )
 
-    def _refuse_unbounded(self, step: OpenStep, found: Unbounded) -> None:
+    def refuse_unbounded(self, step: OpenStep, found: Unbounded) -> NoReturn:
+        """Refuse a step that has no proven ceiling, and write that down."""
         from spendgraph.hooks.refusals import UnboundedCall
 
         budget = found.counter.budget
@@ -223,6 +299,67 @@ class Reservations:
             scope=found.counter.scope,
             limit=budget.limit,
         )
+
+
+def call_at(place: Place, started_us: int, **what: Any) -> Call:
+    """A model call at a place: who pays is the place's, `what` is the rest."""
+    return Call(
+        context=place.context,
+        task_id=place.task.task_id,
+        thread_id=place.thread_id,
+        started_us=started_us,
+        caps=place.task.caps,
+        **{**_OF_A_MODEL, **what},
+    )
+
+
+_OF_A_MODEL: dict[str, Any] = {
+    "kind": "model",
+    "name": "",
+    "provider": "",
+    "model": "",
+    "inputs": None,
+    "parameters": None,
+    "max_output_tokens": None,
+    "fixed_nanousd": None,
+}
+
+
+def call_of(step: OpenStep, *, fixed_nanousd: int | None = None, is_spent: bool = False) -> Call:
+    """A step as the budgets see it."""
+    place = step.place
+    return Call(
+        place.context,
+        place.task.task_id,
+        place.thread_id,
+        step.kind,
+        step.name,
+        step.provider,
+        step.model if step.kind in TOKEN_KINDS else "",
+        step.inputs,
+        step.parameters,
+        step.max_output_tokens,
+        fixed_nanousd,
+        step.started_us,
+        place.task.caps,
+        is_spent,
+    )
+
+
+def _payer(place: Place) -> tuple[str, str]:
+    return place.context.context_id, place.task.task_id
+
+
+def _covers(held: Held, call: Call, need: Need) -> bool:
+    """Whether what was reserved is enough for the call that is made, in the same windows."""
+    hold, reserved_for = held.step.hold, held.call
+    if hold is None or [want[:3] for want in need.wants] != [want[:3] for want in held.wants]:
+        return False
+    if need.tokens > hold.tokens:
+        return False
+    # An expected cost follows the history, which may have moved since: of the same model it is the same call.
+    is_same = (call.provider, call.model) == (reserved_for.provider, reserved_for.model)
+    return need.nanousd <= hold.nanousd or (is_same and not held.is_strict)
 
 
 def _hint(budget: Budget, found: Shortfall) -> str:

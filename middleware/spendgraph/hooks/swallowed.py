@@ -27,6 +27,14 @@ def note_refusal(run: Run, error: BaseException) -> None:
             root.refused = [*(root.refused or ()), (run.parent, cast("Refusal", error))]
 
 
+def note_refusal_inside(parent: Run | None, error: BaseException) -> None:
+    """Remember a call that was refused inside a run before LangChain could announce it."""
+    refusal = getattr(error, "refusal", error)  # a pause that somebody catches is a refusal ignored, too
+    if parent is not None and is_refusal(refusal):
+        root = parent.root
+        root.refused = [*(root.refused or ()), (parent, cast("Refusal", refusal))]
+
+
 def note_admission(run: Run) -> None:
     """A call was admitted: what its parent run was refused before is settled."""
     root = run.root

@@ -6,7 +6,7 @@ reserved: nobody else can take the room in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.ledger import grants
@@ -33,13 +33,14 @@ class Ladder(NamedTuple):
         task_id: Whose grants count.
         step_id: The id of the hold.
         options: The forms that fit, best first, each with what the caller knows it by. It is called inside the
-            transaction, perhaps twice, and has to be quick. None at all reserves nothing.
+            transaction, perhaps twice and in the ledger thread: it has to be quick and never raises. Without any,
+            nothing is reserved.
     """
 
     wants: tuple[Want, ...]
     task_id: str
     step_id: str
-    options: Callable[[tuple[Room, ...]], Sequence[tuple[Ask, Any]]]
+    options: Callable[[tuple[Room, ...]], Iterable[tuple[Ask, Any]]]
     is_last: bool = False
     """Everything known is counted before it is asked, not only before it says no."""
 
