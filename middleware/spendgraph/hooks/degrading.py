@@ -133,11 +133,9 @@ class Degrading:
             self._write_down(place, step, outcome, changes, choosing.cause)
         return Choice(outcome, held, changes)
 
-    def is_unpriced(self, form: Form, started_us: int) -> bool:
-        """Whether the policy does not let the form's model out."""
-        if self._recorder.policy.prices.unpriced != "block" or not form.said.model:
-            return False
-        return self._recorder.prices.price(form.said.provider, form.said.model, started_us) is None
+    def is_priced(self, form: Form, started_us: int) -> bool:
+        """Whether the price of the form's model is known: of another it cannot be said that it is cheaper."""
+        return self._recorder.prices.price(form.said.provider, form.said.model, started_us) is not None
 
     def bounding(self, call: Call, *, is_strict: bool) -> Bounding:
         """What the call costs by the length of its answer."""
@@ -298,7 +296,7 @@ class _Choosing:
     def _fit(self, form: Form, rooms: tuple[Room, ...]) -> Outcome | Unbounded | TooDear | None:
         """The form as it may go out, bounded if it has to be; else why not, where that is not the room."""
         as_is = self._call(form, form.parameters, form.said.max_output_tokens)
-        if self._degrading.is_unpriced(form, as_is.started_us):
+        if form.changes and not self._degrading.is_priced(form, as_is.started_us):
             return None
         asked = self._degrading.bounding(as_is, is_strict=self.is_strict)
         if not asked.is_known:
