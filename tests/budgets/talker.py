@@ -80,7 +80,9 @@ class Talker(ScriptedModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         return self._say(messages, kwargs)
 
     async def _agenerate(

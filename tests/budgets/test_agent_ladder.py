@@ -123,7 +123,11 @@ def test_optional_tools_are_dropped_before_the_model_is_changed(tmp_path: Path, 
         assert names[4] == ["lookup"]
         assert degraded(answers[4]) == [{"change": "tools", "dropped": ["web_search"]}]
         (decision,) = decisions(meter, "degraded")
-        assert (decision["budget"], decision["scope"], decision["spent"]) == ("cap", "tenant=acme", 12_040_000)
+        assert (decision["budget"], decision["scope"], decision["spent"]) == (
+            "cap",
+            "tenant=acme",
+            12_040_000,
+        )
         assert decision["changes"] == [{"change": "tools", "dropped": ["web_search"]}]
         assert meter.ledger.verify() == []
 
@@ -169,7 +173,9 @@ def test_a_cheaper_model_answers_where_the_dear_one_does_not_fit(
     """The stand-in is the same model with another name; the ladder has as many rungs as there are stand-ins."""
     model = Talker(max_tokens=1_000)
     with metered(tmp_path, budget("0.0003", reserve=reserve)) as meter:
-        agent = agent_of(meter, model, cheaper={"dear": "cheap", "cheap": "cheapest"}, min_output_tokens=1_000)
+        agent = agent_of(
+            meter, model, cheaper={"dear": "cheap", "cheap": "cheapest"}, min_output_tokens=1_000
+        )
         answer = ask(agent, config(meter), asynchronous=asynchronous)
         assert [seen["model"] for seen in model.seen] == ["cheapest"]
         assert degraded(answer) == [{"change": "model", "from": "dear", "to": "cheapest"}]
@@ -182,7 +188,10 @@ def test_a_cheaper_model_answers_where_the_dear_one_does_not_fit(
 
 def test_a_cheaper_model_can_be_a_model(tmp_path: Path) -> None:
     """An instance is taken as it is: another provider, other settings."""
-    model, other = Talker(max_tokens=1_000), Talker(model_name="cheap", provider="anthropic", max_tokens=1_000)
+    model, other = (
+        Talker(max_tokens=1_000),
+        Talker(model_name="cheap", provider="anthropic", max_tokens=1_000),
+    )
     with metered(tmp_path, budget("0.002")) as meter:
         ask(agent_of(meter, model, cheaper={"dear": other}, min_output_tokens=500), config(meter))
         assert (model.requests, other.requests) == (0, 1)

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage
 
 from spendgraph.hooks.cheaper import Cheaper
 from spendgraph.hooks.handing_over import left_for_the_call
+from spendgraph.hooks.off_loop import off_the_loop
 from spendgraph.hooks.refusals import Refusal
 from spendgraph.hooks.swallowed import note_refusal_inside
 
@@ -148,12 +149,8 @@ class BudgetMiddleware(AgentMiddleware[Any, Any, Any]):
         self._demand_attached()
         if self._recorder.reservations is None:
             return await handler(request)
-        choosing = asyncio.ensure_future(asyncio.to_thread(self._choose, self._first(request)))
-        try:
-            choice = await asyncio.shield(choosing)
-        except asyncio.CancelledError:
-            choosing.add_done_callback(_not_called)
-            raise
+        first = self._first(request)
+        choice = await off_the_loop(lambda: self._choose(first), _not_called)
         if choice is None:
             return await handler(request)
         outcome = choice.outcome
@@ -226,10 +223,7 @@ def _noted(answer: Answer, changes: list[dict[str, Any]]) -> Answer:
     return ModelResponse(result=result, structured_response=answer.structured_response)
 
 
-def _not_called(choosing: asyncio.Future[Choice | None]) -> None:
+def _not_called(choice: Choice | None) -> None:
     """The agent was cancelled while its reservation was made: nothing was sent."""
-    if choosing.cancelled() or choosing.exception() is not None:
-        return
-    choice = choosing.result()
     if choice is not None and choice.held is not None:
         choice.held.release()

@@ -105,10 +105,8 @@ def look(
         holds.book_expired(execute, now_us)
         return act(execute)
 
-    if not writer.transact(act, timeout=timeout):
-        return ()
-    writer.drain(timeout=timeout)
-    return writer.transact(count_all, timeout=timeout)
+    writer.drain(timeout=timeout)  # what is spent only by now counts, too
+    return writer.transact(act, timeout=timeout) and writer.transact(count_all, timeout=timeout)
 
 
 def _remember(writer: Writer, wants: Sequence[Want], hold: Hold) -> None:

@@ -1,0 +1,536 @@
+"""One hold for one call: what the middleware reserves is what the call's step is booked against, whoever is between."""
+
+# LangGraph's and LangChain's own types are partly unknown to pyright.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportArgumentType=false
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockbuster import BlockBuster
+from langchain.agents import create_agent
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    HumanInTheLoopMiddleware,
+    LLMToolSelectorMiddleware,
+    ModelFallbackMiddleware,
+    ModelRequest,
+    ModelResponse,
+    ModelRetryMiddleware,
+    SummarizationMiddleware,
+)
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+from pydantic import BaseModel
+
+from budgets.agents import (
+    EITHER_WAY,
+    agent_of,
+    ask,
+    config,
+    counters,
+    holds,
+    lookup,
+    metered,
+    rows,
+    web_search,
+)
+from budgets.talker import CTX, Talker, budget, call
+from spendgraph import BudgetExceeded, BudgetMiddleware, Meter, Refusal, RefusalSwallowed
+from spendgraph.policy import parse_policy
+
+NO_WAIT = {"initial_delay": 0, "jitter": False}
+
+
+class Inner(AgentMiddleware[Any, Any, Any]):
+    """Does something between us and the model."""
+
+    def __init__(self, act: Callable[[Any, Any], Any]) -> None:
+        super().__init__()
+        self.act = act
+
+    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Any]) -> Any:
+        return self.act(request, handler)
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[..., Awaitable[Any]]
+    ) -> Any:
+        result = self.act(request, handler)
+        return await result if asyncio.iscoroutine(result) else result
+
+
+def agent_around(meter: Meter, model: Any, *inner: Any, **options: Any) -> Any:
+    """An agent with our middleware outermost."""
+    return create_agent(model, [], middleware=[BudgetMiddleware(meter, **options), *inner])
+
+
+def reserved(meter: Meter) -> list[tuple[str, int, int]]:
+    """Model, reserved amount and cost of each step."""
+    return [
+        (step["model_requested"], step["reserved_nanousd"], step["cost_nanousd"]) for step in in_order(meter)
+    ]
+
+
+def in_order(meter: Meter) -> list[Any]:
+    """The steps by their start."""
+    return sorted(meter.ledger.steps(), key=lambda step: step["started_us"])
+
+
+def is_clean(meter: Meter) -> bool:
+    """Nothing is held, and the books add up."""
+    return (
+        holds(meter) == 0
+        and all(not row["held_nanousd"] for row in meter.ledger.windows())
+        and not meter.ledger.verify()
+    )
+
+
+@EITHER_WAY
+def test_a_call_is_reserved_once(tmp_path: Path, asynchronous: bool) -> None:
+    """While the call is under way there is one hold, and it is the step's."""
+    seen: list[tuple[str, int]] = []
+    with metered(tmp_path, budget("0.01")) as meter:
+        model = Talker(
+            before_answer=lambda: seen.extend(rows(meter, "SELECT hold_id, held_nanousd FROM holds"))
+        )
+        ask(agent_of(meter, model), config(meter), asynchronous=asynchronous)
+        (step,) = meter.ledger.steps()
+        assert seen == [(step["step_id"], step["reserved_nanousd"])]
+        assert is_clean(meter)
+
+
+def test_the_handler_needs_no_ledger_on_the_loop(tmp_path: Path) -> None:
+    """Another process holds the write lock while the agent reserves: the loop goes on, nothing blocking is called on it."""
+    model = Talker(max_tokens=10)
+    with metered(tmp_path, budget("1")) as meter:
+        agent = agent_of(meter, model)
+        ask(agent, config(meter), asynchronous=True)
+        locked, gaps = threading.Event(), [0.0]
+
+        def lock() -> None:
+            with closing(sqlite3.connect(str(meter.ledger.place.name), isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                locked.set()
+                time.sleep(0.6)
+                other.execute("ROLLBACK")
+
+        async def main() -> None:
+            beating = asyncio.create_task(beat(gaps))
+            async with asyncio.timeout(20):
+                await asyncio.gather(
+                    *(agent.ainvoke({"messages": [("user", "hi")]}, config(meter)) for _ in range(3))
+                )
+            beating.cancel()
+
+        thread = threading.Thread(target=lock)
+        thread.start()
+        locked.wait()
+        blockbuster = BlockBuster()
+        for function in blockbuster.functions.values():
+            function.activate()
+        try:
+            asyncio.run(main())
+        finally:
+            blockbuster.deactivate()
+        thread.join()
+        assert model.requests == 4
+        assert max(gaps) < 0.25
+        assert is_clean(meter)
+
+
+async def beat(gaps: list[float]) -> None:
+    """Notes how late a heartbeat of the loop was."""
+    while True:
+        before = time.perf_counter()
+        await asyncio.sleep(0.01)
+        gaps.append(time.perf_counter() - before - 0.01)
+
+
+@EITHER_WAY
+def test_a_retry_outside_reserves_anew(tmp_path: Path, asynchronous: bool) -> None:
+    """Each attempt comes by: two holds, one after the other, and the failed call is booked."""
+    model = Talker(max_tokens=100, failures=[ConnectionError("gone")])
+    with metered(tmp_path, budget("0.01")) as meter:
+        agent = agent_of(meter, model, ModelRetryMiddleware(max_retries=1, **NO_WAIT))
+        ask(agent, config(meter), asynchronous=asynchronous)
+        assert model.requests == 2
+        assert [step["status"] for step in in_order(meter)] == ["error", "ok"]
+        assert is_clean(meter)
+
+
+@EITHER_WAY
+def test_a_retry_inside_reserves_for_itself(tmp_path: Path, asynchronous: bool) -> None:
+    """The hold is taken over once; the second attempt is the handler's own to reserve, with the same bound."""
+    model = Talker(failures=[ConnectionError("gone")])
+    held: list[Any] = []
+    with metered(tmp_path, budget("0.01", reserve="strict")) as meter:
+        model.before_answer = lambda: held.extend(rows(meter, "SELECT hold_id FROM holds"))
+        agent = agent_around(meter, model, ModelRetryMiddleware(max_retries=1, **NO_WAIT))
+        ask(agent, config(meter), asynchronous=asynchronous)
+        assert [seen["max_tokens"] for seen in model.seen] == [986, 986]
+        assert (len(held), len(set(held))) == (2, 2)
+        assert counters(meter) == (9_875_000, 0)
+        assert is_clean(meter)
+
+
+def test_a_fallback_inside_is_priced_as_itself(tmp_path: Path) -> None:
+    """The other model takes over nothing: its step holds its own estimate."""
+    model = Talker(failures=[ConnectionError("gone")], max_tokens=100)
+    other = Talker(model_name="cheap", max_tokens=100)
+    with metered(tmp_path, budget("1")) as meter:
+        ask(agent_around(meter, model, ModelFallbackMiddleware(other)), config(meter))
+        assert [(model, held) for model, held, _ in reserved(meter)] == [
+            ("dear", 1_005_000),
+            ("cheap", 100_500),
+        ]
+        assert is_clean(meter)
+
+
+@pytest.mark.parametrize("reserve", ["expected", "strict"])
+def test_another_model_than_was_reserved_is_priced_anew(tmp_path: Path, reserve: str) -> None:
+    """Reserved for the cheap one, called the dear one: the hold is given back and the dear call reserved, or refused."""
+    cheap, dear = Talker(model_name="cheap", max_tokens=500), Talker(max_tokens=500)
+    swap = Inner(lambda request, handler: handler(request.override(model=dear)))
+    with metered(tmp_path, budget("0.006", reserve=reserve)) as meter:
+        agent = agent_around(meter, cheap, swap)
+        ask(agent, config(meter))
+        ((name, held, cost),) = reserved(meter)
+        assert (name, cost) == ("dear", 5_010_000)
+        assert held >= 5_000_000
+        with pytest.raises(BudgetExceeded):
+            ask(agent, config(meter))
+        assert dear.requests == 1
+        assert is_clean(meter)
+
+
+def test_a_cheaper_model_than_was_reserved_keeps_the_hold(tmp_path: Path) -> None:
+    """Enough is held: nobody has to be asked again."""
+    cheap, dear = Talker(model_name="cheap", max_tokens=500), Talker(max_tokens=500)
+    swap = Inner(lambda request, handler: handler(request.override(model=cheap)))
+    with metered(tmp_path, budget("1", reserve="strict")) as meter:
+        ask(agent_around(meter, dear, swap), config(meter))
+        ((name, held, cost),) = reserved(meter)
+        assert (name, cost) == ("cheap", 501_000)
+        assert held > 5_000_000
+        assert is_clean(meter)
+
+
+def test_more_output_than_was_reserved_is_refused_in_a_strict_budget(tmp_path: Path) -> None:
+    """A middleware between us and the model that lifts the bound does not get its call out."""
+    model = Talker()
+    lift = Inner(lambda request, handler: handler(request.override(model_settings={"max_tokens": 5_000})))
+    with metered(tmp_path, budget("0.01", reserve="strict")) as meter:
+        with pytest.raises(BudgetExceeded):
+            ask(agent_around(meter, model, lift), config(meter))
+        assert model.requests == 0
+        assert is_clean(meter)
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("what", ["answers itself", "fails"])
+def test_a_call_that_is_never_made_holds_nothing(tmp_path: Path, what: str, asynchronous: bool) -> None:
+    """A middleware between us and the model answers from elsewhere, or breaks."""
+
+    def act(request: Any, handler: Any) -> Any:
+        if what == "fails":
+            raise LookupError("broken")
+        return ModelResponse(result=[AIMessage("from elsewhere")])
+
+    model = Talker(max_tokens=100)
+    with metered(tmp_path, budget("1")) as meter:
+        agent = agent_around(meter, model, Inner(act))
+        if what == "fails":
+            with pytest.raises(LookupError):
+                ask(agent, config(meter), asynchronous=asynchronous)
+        else:
+            assert ask(agent, config(meter), asynchronous=asynchronous).content == "from elsewhere"
+        assert (model.requests, counters(meter)) == (0, (0, 0))
+        assert is_clean(meter)
+
+
+def test_a_middlewares_own_call_leaves_the_hold_alone(tmp_path: Path) -> None:
+    """A selector of tools inside ours calls the same model first: that call reserves for itself."""
+    order: list[tuple[int, int]] = []
+    with metered(tmp_path, budget("1")) as meter:
+        chooser = Talker(
+            model_name="cheap",
+            output=5,
+            before_answer=lambda: order.append((holds(meter), 1)),
+        )
+        model = Talker(max_tokens=100, before_answer=lambda: order.append((holds(meter), 2)))
+
+        def act(request: Any, handler: Any) -> Any:
+            chooser.invoke([HumanMessage("which tools?")])
+            return handler(request)
+
+        ask(agent_around(meter, model, Inner(act)), config(meter))
+        assert order == [(2, 1), (1, 2)]
+        assert [step["model"] for step in meter.ledger.steps()] == ["cheap", "dear"]
+        assert is_clean(meter)
+
+
+def test_langchains_selector_of_tools_is_told_apart(tmp_path: Path) -> None:
+    """It sends the very same last message with the very same model, marked as a call of its own."""
+
+    class Choosing(Talker):
+        def with_structured_output(self, schema: Any, **kwargs: Any) -> Any:
+            return self | (lambda message: {"tools": ["lookup"]})
+
+    held: list[int] = []
+    with metered(tmp_path, budget("1")) as meter:
+        model = Choosing(max_tokens=100, before_answer=lambda: held.append(holds(meter)))
+        middleware = [BudgetMiddleware(meter), LLMToolSelectorMiddleware(max_tools=1)]
+        ask(create_agent(model, [web_search, lookup], middleware=middleware), config(meter))
+        assert model.requests == 2
+        assert held in ([2, 1], [1, 1])
+        assert is_clean(meter)
+
+
+def test_a_prompt_that_is_changed_further_in_is_the_same_call(tmp_path: Path) -> None:
+    """Copies of messages, as LangChain's context editing makes, have the ids of the originals."""
+
+    def act(request: Any, handler: Any) -> Any:
+        return handler(request.override(messages=[each.model_copy() for each in request.messages]))
+
+    held: list[int] = []
+    with metered(tmp_path, budget("1")) as meter:
+        model = Talker(max_tokens=100, before_answer=lambda: held.append(holds(meter)))
+        ask(agent_around(meter, model, Inner(act)), config(meter))
+        assert held == [1]
+
+
+def test_a_cancelled_agent_gives_back_what_it_reserved(tmp_path: Path) -> None:
+    """Cancelled before the model was called there was no spending; after that the hold is booked in full."""
+    policy = budget("1")
+    with metered(tmp_path, policy) as meter:
+
+        async def main() -> None:
+            reached = asyncio.Event()
+
+            async def act(request: Any, handler: Any) -> Any:
+                reached.set()
+                await asyncio.sleep(60)
+
+            agent = agent_around(meter, Talker(max_tokens=100), Inner(act))
+            running = asyncio.create_task(agent.ainvoke({"messages": [("user", "hi")]}, config(meter)))
+            await reached.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+        asyncio.run(main())
+        assert counters(meter) == (0, 0)
+        assert is_clean(meter)
+
+
+def test_an_agent_cancelled_while_it_reserves_holds_nothing(tmp_path: Path) -> None:
+    """The reservation is made in a thread that cannot be cancelled: what it brings is given back."""
+    with metered(tmp_path, budget("1")) as meter:
+        agent = agent_of(meter, Talker(max_tokens=100))
+        ask(agent, config(meter))
+
+        async def main() -> None:
+            with closing(sqlite3.connect(str(meter.ledger.place.name), isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                running = asyncio.create_task(agent.ainvoke({"messages": [("user", "hi")]}, config(meter)))
+                await asyncio.sleep(0.2)
+                running.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await running
+                other.execute("ROLLBACK")
+
+        asyncio.run(main())  # returns when its threads have ended
+        assert counters(meter) == (1_010_000, 0)
+        assert is_clean(meter)
+
+
+@EITHER_WAY
+def test_twenty_agents_never_exceed_a_strict_budget(tmp_path: Path, asynchronous: bool) -> None:
+    """All talk as long as they may, all at once; what is refused is refused, what is spent fits."""
+    model = Talker()
+    with metered(tmp_path, budget("0.05", reserve="strict")) as meter:
+        agent = agent_of(meter, model, cheaper={"dear": "cheap"})
+
+        def one(_: int) -> str:
+            try:
+                ask(agent, config(meter))
+            except BudgetExceeded:
+                return "refused"
+            return "answered"
+
+        async def every() -> list[Any]:
+            calls = (agent.ainvoke({"messages": [("user", "hi")]}, config(meter)) for _ in range(20))
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        if asynchronous:
+            found = [
+                "refused" if isinstance(each, BudgetExceeded) else "answered" for each in asyncio.run(every())
+            ]
+        else:
+            with ThreadPoolExecutor(20) as pool:
+                found = list(pool.map(one, range(20)))
+        spent, held = counters(meter)
+        assert (spent <= 50_000_000, held) == (True, 0)
+        assert found.count("answered") == model.requests > 0
+        assert spent > 45_000_000
+        assert is_clean(meter)
+
+
+def test_a_refusal_passes_through_what_retries_and_falls_back(tmp_path: Path) -> None:
+    """Neither tried again nor answered by another model."""
+    model, other = Talker(), Talker(model_name="cheap")
+    with metered(tmp_path, budget("0.001")) as meter:
+        agent = agent_of(meter, model, ModelRetryMiddleware(**NO_WAIT), ModelFallbackMiddleware(other))
+        with pytest.raises(BudgetExceeded):
+            ask(agent, config(meter))
+        assert (model.requests, other.requests) == (0, 0)
+
+
+def test_a_refusal_that_a_middleware_swallows_comes_back(tmp_path: Path) -> None:
+    """`except Exception` outside of us makes an answer of it; the run does not end well."""
+
+    def act(request: Any, handler: Any) -> Any:
+        try:
+            return handler(request)
+        except Exception:  # noqa: BLE001 - what this is about
+            return ModelResponse(result=[AIMessage("all is well")])
+
+    with metered(tmp_path, budget("0.001")) as meter, pytest.raises(RefusalSwallowed):
+        ask(agent_of(meter, Talker(), Inner(act)), config(meter))
+
+
+def test_summaries_are_gated_by_the_handler(tmp_path: Path) -> None:
+    """SummarizationMiddleware's own model is called in another node: it is held to the budget, too."""
+    model, summaries = Talker(output=5), Talker(model_name="cheap", output=5)
+    middleware = SummarizationMiddleware(summaries, trigger=("messages", 3), keep=("messages", 1))
+    with metered(tmp_path, budget("1")) as meter:
+        agent = agent_of(meter, model, middleware)
+        history = [("user", "a"), ("ai", "b"), ("user", "c"), ("ai", "d"), ("user", "e")]
+        agent.invoke({"messages": history}, config(meter))
+        assert [step["model"] for step in meter.ledger.steps()] == ["cheap", "dear"]
+        assert all(step["reserved_nanousd"] for step in meter.ledger.steps())
+        assert is_clean(meter)
+
+
+class Verdict(BaseModel):
+    """What the agent is to answer."""
+
+    good: bool
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("reserve", ["expected", "strict"])
+def test_tools_structured_answers_and_people_in_the_loop(
+    tmp_path: Path, reserve: str, asynchronous: bool
+) -> None:
+    """A tool after a person's yes, and an answer of a given form: each call is adopted, in strict budgets as well."""
+    model = Talker(
+        output=50,
+        calls=[[call("lookup", key="x")], [call("Verdict", good=True)]],
+    )
+    held: list[int] = []
+    with metered(tmp_path, budget("1", reserve=reserve)) as meter:
+        model.before_answer = lambda: held.append(holds(meter))
+        agent = create_agent(
+            model,
+            [lookup, web_search],
+            middleware=[HumanInTheLoopMiddleware(interrupt_on={"lookup": True}), BudgetMiddleware(meter)],
+            response_format=Verdict,
+            checkpointer=InMemorySaver(),
+        )
+        thread = meter.config(CTX, thread_id="1")
+        yes = Command(resume={"decisions": [{"type": "approve"}]})
+        if asynchronous:
+
+            async def main() -> Any:
+                await agent.ainvoke({"messages": [("user", "hi")]}, thread)
+                return await agent.ainvoke(yes, meter.config(thread_id="1"))
+
+            result = asyncio.run(main())
+        else:
+            agent.invoke({"messages": [("user", "hi")]}, thread)
+            result = agent.invoke(yes, meter.config(thread_id="1"))
+        assert result["structured_response"] == Verdict(good=True)
+        assert held == [1, 1]
+        assert [step["kind"] for step in meter.ledger.steps()] == ["model", "tool", "model"]
+        assert len({step["task_id"] for step in meter.ledger.steps()}) == 1
+        assert is_clean(meter)
+
+
+def test_two_meters_both_govern(tmp_path: Path) -> None:
+    """The run is one meter's, the middleware another's that is installed: each books the call once."""
+    model = Talker(output=5)
+    with (
+        Meter(tmp_path / "a.db", policy=budget("1")) as ours,
+        Meter(tmp_path / "b.db", policy=budget("1")) as theirs,
+    ):
+        ours.install()
+        ask(agent_of(ours, model), config(theirs))
+        for meter in (ours, theirs):
+            assert len(list(meter.ledger.steps())) == 1
+            assert is_clean(meter)
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("way", ["task", "install", "handler"])
+def test_every_way_of_attaching_will_do(tmp_path: Path, way: str, asynchronous: bool) -> None:
+    """A task, the whole process, the handler."""
+    model = Talker()
+    with metered(tmp_path, budget("0.01", per="feature")) as meter:
+        agent = agent_of(meter, model)
+        if way == "task":
+            with meter.task(CTX):
+                ask(agent, {}, asynchronous=asynchronous)
+        elif way == "install":
+            meter.install()
+            ask(agent, {"metadata": CTX.metadata()}, asynchronous=asynchronous)
+        else:
+            handler = {"callbacks": [meter.handler], "metadata": CTX.metadata()}
+            ask(agent, handler, asynchronous=asynchronous)
+        assert model.seen[0]["max_tokens"] == 999
+        assert [step["feature"] for step in meter.ledger.steps()] == ["triage"]
+        assert is_clean(meter)
+
+
+@EITHER_WAY
+def test_a_run_that_is_not_attached_is_refused(tmp_path: Path, asynchronous: bool) -> None:
+    """What the rest of the run spends would be in no books; the refusal says what to do, retries let it through."""
+    model = Talker()
+    with metered(tmp_path, budget("1")) as meter:
+        agent = agent_of(meter, model, ModelRetryMiddleware(**NO_WAIT))
+        with pytest.raises(Refusal, match=r"meter\.config") as refused:
+            ask(agent, {}, asynchronous=asynchronous)
+        assert (refused.value.reason, model.requests) == ("not_attached", 0)
+
+
+def test_a_cap_around_an_agent_counts(tmp_path: Path) -> None:
+    """`meter.cap` needs no policy: the answer is bounded by what the block may spend."""
+    model = Talker()
+    prices = parse_policy(
+        "version: 1\nprices:\n  models: [{provider: '*', model: dear, input_usd_per_mtok: '1', output_usd_per_mtok: '10'}]\n"
+    )
+    with metered(tmp_path, prices) as meter:
+        with meter.cap(usd="0.01", context=CTX):
+            ask(agent_of(meter, model), {})
+        assert model.seen[0]["max_tokens"] == 999
+        assert is_clean(meter)
+
+
+def test_streams_are_bounded_as_well(tmp_path: Path) -> None:
+    """Token by token, by either protocol."""
+    model = Talker()
+    with metered(tmp_path, budget("0.01")) as meter:
+        agent = agent_of(meter, model)
+        list(agent.stream({"messages": [("user", "hi")]}, config(meter), stream_mode="messages"))
+        assert model.seen[0]["max_tokens"] == 999
+        assert is_clean(meter)
