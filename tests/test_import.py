@@ -52,6 +52,7 @@ def test_the_public_names_are_these() -> None:
     """The contract of this release, sorted."""
     assert spendgraph.__all__ == [
         "BudgetExceeded",
+        "BudgetMiddleware",
         "ContextError",
         "ContextMissing",
         "CostContext",

@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelRetryMiddleware
 from langchain_core.tools import tool
 
 from budgets.talker import CTX
@@ -87,3 +89,51 @@ def decisions(meter: Meter, outcome: str) -> list[dict[str, Any]]:
 def holds(meter: Meter) -> int:
     """How many holds are open."""
     return int(rows(meter, "SELECT count(*) FROM holds")[0][0])
+
+
+def retrying(retries: int = 2) -> ModelRetryMiddleware:
+    """LangChain's retries, without waiting."""
+    return ModelRetryMiddleware(max_retries=retries, initial_delay=0, jitter=False)
+
+
+class Inner(AgentMiddleware[Any, Any, Any]):
+    """Does something between us and the model."""
+
+    def __init__(self, act: Callable[[Any, Any], Any]) -> None:
+        super().__init__()
+        self.act = act
+
+    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[..., Any]) -> Any:
+        return self.act(request, handler)
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[..., Awaitable[Any]]
+    ) -> Any:
+        result = self.act(request, handler)
+        return await result if asyncio.iscoroutine(result) else result
+
+
+def agent_around(meter: Meter, model: Any, *inner: Any, **options: Any) -> Any:
+    """An agent with our middleware outermost."""
+    return create_agent(model, [], middleware=[BudgetMiddleware(meter, **options), *inner])
+
+
+def reserved(meter: Meter) -> list[tuple[str, int, int]]:
+    """Model, reserved amount and cost of each step."""
+    return [
+        (step["model_requested"], step["reserved_nanousd"], step["cost_nanousd"]) for step in in_order(meter)
+    ]
+
+
+def in_order(meter: Meter) -> list[Any]:
+    """The steps by their start."""
+    return sorted(meter.ledger.steps(), key=lambda step: step["started_us"])
+
+
+def is_clean(meter: Meter) -> bool:
+    """Nothing is held, and the books add up."""
+    return (
+        holds(meter) == 0
+        and all(not row["held_nanousd"] for row in meter.ledger.windows())
+        and not meter.ledger.verify()
+    )

@@ -46,7 +46,7 @@ def test_a_spent_budget_asks_before_the_models_node(tmp_path: Path, asynchronous
         assert (model.requests, holds(meter)) == (1, 0)
         assert question.value["spendgraph"]["budget"] == "cap"
         amount = {"type": "edit", "edited_action": {"name": "spend", "args": {"amount": "0.01"}}}
-        resume = Command(resume={"decisions": [amount]})
+        resume: Any = Command(resume={"decisions": [amount]})
         result = run(agent, resume, meter.config(thread_id="1"), asynchronous=asynchronous)
         assert "__interrupt__" not in result
         assert model.requests == 2

@@ -5,11 +5,14 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage, SystemMessage
 
 from budgets.agents import (
     EITHER_WAY,
@@ -216,9 +219,6 @@ def test_once_degrading_always_until_five_points_below(tmp_path: Path) -> None:
 
 def _correct_window(meter: Any, spent: int) -> None:
     """Set the counter by hand, as a credit would."""
-    import sqlite3
-    from contextlib import closing
-
     meter.flush()
     with closing(sqlite3.connect(str(meter.ledger.place.name))) as connection, connection:
         connection.execute("UPDATE windows SET spent_nanousd = ?", (spent,))
@@ -327,7 +327,7 @@ def test_without_budgets_the_middleware_does_nothing(tmp_path: Path) -> None:
 
 def test_no_message_of_anybody_elses_is_changed(tmp_path: Path) -> None:
     """The model's own answer object has no note; the conversation's does."""
-    kept: list[AIMessage] = []
+    kept: list[Any] = []
 
     class Keeping(Talker):
         def _say(self, messages: Any, kwargs: Any) -> Any:
@@ -358,11 +358,10 @@ def test_what_cannot_be_meant_is_refused_at_once(tmp_path: Path, options: Any, s
 
 def test_system_prompts_count(tmp_path: Path) -> None:
     """A long system prompt is input like any other: less is left for the answer."""
-    from langchain.agents import create_agent
-
     model = Talker()
     with metered(tmp_path, budget("0.01", reserve="strict")) as meter:
-        agent = create_agent(model, [], system_prompt="x" * 1_000, middleware=[BudgetMiddleware(meter)])
+        middleware = [BudgetMiddleware(meter)]
+        agent: Any = create_agent(model, [], system_prompt="x" * 1_000, middleware=middleware)
         agent.invoke({"messages": [("user", "hi")]}, config(meter))
         assert type(model.seen[0]["messages"][0]) is SystemMessage
         assert model.seen[0]["max_tokens"] <= 986 - 99

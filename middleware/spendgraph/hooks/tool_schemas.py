@@ -1,5 +1,7 @@
 """The keywords that an agent binds to its model: tools and response formats, as `create_agent` binds them."""
 
+# LangChain's own types are partly unknown to pyright.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
