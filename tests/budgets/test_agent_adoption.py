@@ -21,7 +21,10 @@ from langchain.agents.middleware import (
     ModelFallbackMiddleware,
     ModelResponse,
 )
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel, SecretStr
 
 from budgets.agents import (
     EITHER_WAY,
@@ -42,6 +45,8 @@ from budgets.agents import (
     web_search,
 )
 from budgets.talker import Talker, budget
+from provider import Provider
+from provider import ask as scripted
 from spendgraph import BudgetExceeded, BudgetMiddleware
 
 
@@ -104,6 +109,66 @@ async def beat(gaps: list[float]) -> None:
         before = time.perf_counter()
         await asyncio.sleep(0.01)
         gaps.append(time.perf_counter() - before - 0.01)
+
+
+class Verdict(BaseModel):
+    """What the agent is to answer."""
+
+    good: bool
+
+
+@pytest.mark.parametrize("reserve", ["expected", "strict"])
+@pytest.mark.parametrize(
+    "response_format",
+    [None, Verdict, ToolStrategy(Verdict), ProviderStrategy(Verdict)],
+    ids=["none", "any", "by a tool", "by the provider"],
+)
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_what_the_agent_binds_is_foreseen(
+    tmp_path: Path, api: str, response_format: Any, reserve: str
+) -> None:
+    """Tools and response formats count to the byte: a hold that was too small would be given back and taken anew."""
+    ids: list[str] = []
+    with Provider() as provider, metered(tmp_path, budget("0.05", reserve=reserve)) as meter:
+
+        def look(request: Any, handler: Any) -> Any:
+            ids.extend(hold_id for (hold_id,) in rows(meter, "SELECT hold_id FROM holds"))
+            return handler(request)
+
+        model = ChatOpenAI(
+            model="gpt-5",
+            base_url=f"{provider.url}/v1",
+            api_key=SecretStr("account"),
+            use_responses_api=api == "responses",
+        )
+        agent: Any = create_agent(
+            model,
+            [web_search, lookup],
+            middleware=[BudgetMiddleware(meter), Inner(look)],
+            response_format=response_format,
+        )
+        tools = [[["Verdict", {"good": True}]]] if isinstance(response_format, ToolStrategy) else []
+        text = scripted(input=60, output=500, tools=tools, text='{"good": true}')
+        agent.invoke({"messages": [("user", text)]}, config(meter))
+        assert [step["step_id"] for step in meter.ledger.steps(kind="model")] == ids
+        assert is_clean(meter)
+
+
+def test_a_longer_answer_than_was_reserved_is_reserved_anew(tmp_path: Path) -> None:
+    """Also where both are longer than usual, so that an expected budget holds the same for them."""
+    model = Talker()
+    ids: list[str] = []
+    with metered(tmp_path, budget("0.03")) as meter:
+
+        def look(request: Any, handler: Any) -> Any:
+            ids.extend(hold_id for (hold_id,) in rows(meter, "SELECT hold_id FROM holds"))
+            return handler(request.override(model_settings={"max_tokens": 50_000}))
+
+        ask(agent_around(meter, model, Inner(look)), config(meter))
+        (step,) = meter.ledger.steps()
+        assert model.seen[0]["max_tokens"] == 50_000
+        assert step["step_id"] not in ids
+        assert is_clean(meter)
 
 
 @EITHER_WAY

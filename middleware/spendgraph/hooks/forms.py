@@ -7,7 +7,7 @@ model's integration will: the tools bound, the settings merged. Each form keeps 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_core.language_models import BaseChatModel
 
@@ -174,10 +174,10 @@ def name_of(tool: Any) -> str:
     """A tool's name: of a tool, of its schema, or of a provider's own."""
     if not isinstance(tool, Mapping):
         return str(getattr(tool, "name", ""))
-    described: Any = tool
-    function = described.get("function")
+    described = cast("Mapping[str, Any]", tool)
+    function: Any = described.get("function")
     if isinstance(function, Mapping):
-        described = function
+        described = cast("Mapping[str, Any]", function)
     return str(described.get("name") or described.get("type") or "")
 
 
@@ -189,5 +189,7 @@ def _chosen(tool_choice: Any) -> str:
 def _of_the_model(model: BaseChatModel) -> int | None:
     """The most tokens the model can answer with, if its profile says."""
     profile: Any = getattr(model, "profile", None)
-    most = profile.get("max_output_tokens") if isinstance(profile, Mapping) else None
+    if not isinstance(profile, Mapping):
+        return None
+    most: Any = cast("Mapping[str, Any]", profile).get("max_output_tokens")
     return most if type(most) is int and most > 0 else None

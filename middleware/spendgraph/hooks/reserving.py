@@ -355,7 +355,9 @@ def _covers(held: Held, call: Call, need: Need) -> bool:
     hold, reserved_for = held.step.hold, held.call
     if hold is None or [want[:3] for want in need.wants] != [want[:3] for want in held.wants]:
         return False
-    if need.tokens > hold.tokens:
+    limit, reserved_limit = call.max_output_tokens, reserved_for.max_output_tokens
+    is_longer = reserved_limit is not None and (limit is None or limit > reserved_limit)
+    if is_longer or need.tokens > hold.tokens:
         return False
     # An expected cost follows the history, which may have moved since: of the same model it is the same call.
     is_same = (call.provider, call.model) == (reserved_for.provider, reserved_for.model)

@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from langchain.agents.structured_output import (
@@ -14,6 +15,8 @@ from langchain.agents.structured_output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from langchain.agents.middleware.types import ModelRequest
 
 _MOST_KEPT = 64
@@ -46,31 +49,49 @@ class ToolSchemas:
 
 
 def _bound(request: ModelRequest[Any]) -> dict[str, Any]:
-    tools, keywords = _formatted(request)
-    if not tools:
-        return keywords
+    """Of the ways in which the agent may get its response, the one with the most to send."""
+    bound: dict[str, Any] = {}
+    most = -1
+    for tools, keywords in _ways(request):
+        found = _bind(request.model, tools, keywords)
+        size = len(json.dumps(found, default=str))
+        if size > most:
+            bound, most = found, size
+    return bound
+
+
+def _bind(model: Any, tools: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+    if not tools and "response_format" not in keywords:
+        return {}
     try:
-        bound: Any = request.model.bind_tools(tools, tool_choice=request.tool_choice, **keywords)
-    except NotImplementedError:  # the agent is about to find that out, too
-        return keywords
+        bound: Any = model.bind_tools(tools, **keywords)
+    except Exception:  # noqa: BLE001 - the agent is about to run into it itself, or goes the other way
+        return {}
     return dict(getattr(bound, "kwargs", keywords))
 
 
-def _formatted(request: ModelRequest[Any]) -> tuple[list[Any], dict[str, Any]]:
-    """The tools with those for a response format, and the keywords for it."""
+def _ways(request: ModelRequest[Any]) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """Tools and keywords of each way, as LangChain's agents bind them."""
     tools: list[Any] = list(request.tools)
     wanted: Any = request.response_format
     if wanted is None:
-        return tools, {}
+        yield tools, {"tool_choice": request.tool_choice}
+        return
     if not isinstance(wanted, AutoStrategy | ToolStrategy | ProviderStrategy):
         wanted = AutoStrategy(schema=wanted)
-    keywords: dict[str, Any] = {}
     if isinstance(wanted, AutoStrategy | ToolStrategy):
         by_tool: Any = wanted if isinstance(wanted, ToolStrategy) else ToolStrategy(schema=wanted.schema)
-        tools += [OutputToolBinding.from_schema_spec(spec).tool for spec in by_tool.schema_specs]
+        more = [OutputToolBinding.from_schema_spec(spec).tool for spec in by_tool.schema_specs]
+        yield [*tools, *more], {"tool_choice": "any"}
     if isinstance(wanted, AutoStrategy | ProviderStrategy):
         by_provider: Any = (
             wanted if isinstance(wanted, ProviderStrategy) else ProviderStrategy(schema=wanted.schema)
         )
-        keywords = by_provider.to_model_kwargs()
-    return tools, keywords
+        strict = {"strict": True} if _is_openais(request.model) else {}
+        yield tools, {**by_provider.to_model_kwargs(), **strict}
+
+
+def _is_openais(model: Any) -> bool:
+    """Whether LangChain adds `strict` to the model's tools where it has a response format."""
+    is_openais = any(base.__name__ == "BaseChatOpenAI" for base in type(model).__mro__)
+    return is_openais and not getattr(model, "use_responses_api", False)

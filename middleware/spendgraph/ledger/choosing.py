@@ -56,8 +56,6 @@ def rooms(
     execute: Execute, wants: Sequence[Want], task_id: str, now_us: int, known: Mapping[WindowKey, int]
 ) -> tuple[Room, ...]:
     """What is spent, held and left in windows."""
-    if not wants:
-        return ()
     _, counters = open_windows(execute, wants, known)
     found: list[Room] = []
     for want, row in zip(wants, counters, strict=True):
@@ -80,9 +78,7 @@ def reserve_first(
     options = ladder.options(rooms(execute, ladder.wants, ladder.task_id, now_us, known))
     first: Shortfall | None = None
     for ask, form in options:
-        taken = (
-            reserve(execute, ask, holder, now_us, known) if ask.wants else Hold((), ask.nanousd, ask.tokens)
-        )
+        taken = reserve(execute, ask, holder, now_us, known)
         if isinstance(taken, Hold):
             return Chosen(form, taken)
         first = first or taken
