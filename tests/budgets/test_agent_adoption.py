@@ -5,16 +5,13 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportArgumentType=false
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 import threading
-import time
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
 import pytest
-from blockbuster import BlockBuster
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     LLMToolSelectorMiddleware,
@@ -44,10 +41,13 @@ from budgets.agents import (
     rows,
     web_search,
 )
-from budgets.talker import Talker, budget
+from budgets.talker import CTX, Talker, budget
 from provider import Provider
 from provider import ask as scripted
 from spendgraph import BudgetExceeded, BudgetMiddleware
+from spendgraph.hooks.handing_over import Held
+from spendgraph.hooks.reserving import call_at
+from spendgraph.hooks.steps import OpenStep
 
 
 @EITHER_WAY
@@ -62,53 +62,6 @@ def test_a_call_is_reserved_once(tmp_path: Path, asynchronous: bool) -> None:
         (step,) = meter.ledger.steps()
         assert seen == [(step["step_id"], step["reserved_nanousd"])]
         assert is_clean(meter)
-
-
-def test_the_handler_needs_no_ledger_on_the_loop(tmp_path: Path) -> None:
-    """Another process holds the write lock while the agent reserves: the loop goes on, nothing blocking is called on it."""
-    model = Talker(max_tokens=10)
-    with metered(tmp_path, budget("1")) as meter:
-        agent = agent_of(meter, model)
-        ask(agent, config(meter), asynchronous=True)
-        locked, gaps = threading.Event(), [0.0]
-
-        def lock() -> None:
-            with closing(sqlite3.connect(str(meter.ledger.place.name), isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                locked.set()
-                time.sleep(0.6)
-                other.execute("ROLLBACK")
-
-        async def main() -> None:
-            beating = asyncio.create_task(beat(gaps))
-            async with asyncio.timeout(20):
-                await asyncio.gather(
-                    *(agent.ainvoke({"messages": [("user", "hi")]}, config(meter)) for _ in range(3))
-                )
-            beating.cancel()
-
-        thread = threading.Thread(target=lock)
-        thread.start()
-        locked.wait()
-        blockbuster = BlockBuster()
-        for function in blockbuster.functions.values():
-            function.activate()
-        try:
-            asyncio.run(main())
-        finally:
-            blockbuster.deactivate()
-        thread.join()
-        assert model.requests == 4
-        assert max(gaps) < 0.25
-        assert is_clean(meter)
-
-
-async def beat(gaps: list[float]) -> None:
-    """Notes how late a heartbeat of the loop was."""
-    while True:
-        before = time.perf_counter()
-        await asyncio.sleep(0.01)
-        gaps.append(time.perf_counter() - before - 0.01)
 
 
 class Verdict(BaseModel):
@@ -324,46 +277,42 @@ def test_a_prompt_that_is_changed_further_in_is_the_same_call(tmp_path: Path) ->
         assert held == [1]
 
 
-def test_a_cancelled_agent_gives_back_what_it_reserved(tmp_path: Path) -> None:
-    """Cancelled before the model was called there was no spending; after that the hold is booked in full."""
-    policy = budget("1")
-    with metered(tmp_path, policy) as meter:
+def test_two_calls_at_once_cannot_both_have_the_hold(tmp_path: Path) -> None:
+    """A middleware that sends one request twice, side by side: one takes the hold over, the other reserves."""
 
-        async def main() -> None:
-            reached = asyncio.Event()
+    def act(request: Any, handler: Any) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            both = [pool.submit(copy_context().run, handler, request) for _ in range(2)]
+            return both[0].result(), both[1].result()
 
-            async def act(request: Any, handler: Any) -> Any:
-                reached.set()
-                await asyncio.sleep(60)
+    first: list[Any] = []
 
-            agent = agent_around(meter, Talker(max_tokens=100), Inner(act))
-            running = asyncio.create_task(agent.ainvoke({"messages": [("user", "hi")]}, config(meter)))
-            await reached.wait()
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
+    def one_of(request: Any, handler: Any) -> Any:
+        first.extend(act(request, handler))
+        return first[0]
 
-        asyncio.run(main())
-        assert counters(meter) == (0, 0)
-        assert is_clean(meter)
-
-
-def test_an_agent_cancelled_while_it_reserves_holds_nothing(tmp_path: Path) -> None:
-    """The reservation is made in a thread that cannot be cancelled: what it brings is given back."""
+    held: list[int] = []
     with metered(tmp_path, budget("1")) as meter:
-        agent = agent_of(meter, Talker(max_tokens=100))
-        ask(agent, config(meter))
+        together = threading.Barrier(2)
 
-        async def main() -> None:
-            with closing(sqlite3.connect(str(meter.ledger.place.name), isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                running = asyncio.create_task(agent.ainvoke({"messages": [("user", "hi")]}, config(meter)))
-                await asyncio.sleep(0.2)
-                running.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await running
-                other.execute("ROLLBACK")
+        def look() -> None:
+            together.wait(10)
+            held.append(holds(meter))
+            together.wait(10)
 
-        asyncio.run(main())  # returns when its threads have ended
-        assert counters(meter) == (1_010_000, 0)
+        model = Talker(max_tokens=100, before_answer=look)
+        ask(agent_around(meter, model, Inner(one_of)), config(meter))
+        assert (held, len(first)) == ([2, 2], 2)
+        assert len(list(meter.ledger.steps())) == 2
         assert is_clean(meter)
+
+
+def test_a_hold_is_claimed_once(tmp_path: Path) -> None:
+    """By whoever is first; what is given back then is nothing."""
+    with metered(tmp_path, budget("1")) as meter, meter.task(CTX):
+        place = meter.recorder.here()
+        step = OpenStep(
+            "s", place, "model", "", provider="", model="", inputs=None, started_us=0, is_replay=False
+        )
+        held = Held(meter.recorder, step, call_at(place, 0), (), None, is_strict=False)
+        assert [held.claim(), held.claim()] == [True, False]

@@ -296,7 +296,7 @@ def test_a_budget_of_tokens_bounds_the_answer(tmp_path: Path) -> None:
 
 
 def test_a_free_model_goes_out_when_the_budget_is_spent(tmp_path: Path) -> None:
-    """A stand-in without a price to pay is the end of the ladder."""
+    """A stand-in without a price to pay is the end of the ladder, also of a budget that is overspent."""
     policy = parse_policy(
         "version: 1\nprices:\n  models:\n"
         "    - {provider: '*', model: dear, input_usd_per_mtok: '1', output_usd_per_mtok: '10'}\n"
@@ -305,6 +305,7 @@ def test_a_free_model_goes_out_when_the_budget_is_spent(tmp_path: Path) -> None:
     )
     model = Talker(max_tokens=300)
     with metered(tmp_path, policy) as meter:
+        meter.record("human_review", usd="2")
         ask(agent_of(meter, model, cheaper={"dear": "free"}), config(meter))
         assert [seen["model"] for seen in model.seen] == ["free"]
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain.agents.middleware import ModelRequest
 from langchain_anthropic import ChatAnthropic
+from langchain_core.messages import HumanMessage
 from langchain_google_genai import ChatGoogleGenerativeAI
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import SecretStr
@@ -20,7 +22,7 @@ from provider import Provider
 from provider import ask as scripted
 from spendgraph import BudgetExceeded
 from spendgraph.hooks.cheaper import Cheaper
-from spendgraph.hooks.forms import announce
+from spendgraph.hooks.forms import Forms, announce
 from spendgraph.hooks.output_limits import OUTPUT_LIMITS, limit_names
 from spendgraph.policy import parse_policy
 
@@ -194,8 +196,10 @@ def test_names_that_are_not_tried_on_a_wire_are_tried_in_the_request(make: Any, 
 def test_a_bound_that_would_not_be_heeded_is_not_relied_on(tmp_path: Path) -> None:
     """Azure sends its own `max_tokens` beside any other: such a model is not bounded, a strict budget refuses it."""
     model = azure(max_tokens=9_000)
-    bound = dict.fromkeys(OUTPUT_LIMITS["azure"], 300)
-    assert announce(model, bound)[1].max_output_tokens == 9_000
+    forms = Forms(Cheaper({}), optional_tools=frozenset(), trim=None, min_output_tokens=1, output_limits={})
+    form = forms.first(ModelRequest(model=model, messages=[HumanMessage("hi")]))
+    assert (form.bounded, form.longest) == (None, 9_000)
+    assert forms.first(ModelRequest(model=azure(), messages=[HumanMessage("hi")])).bounded is not None
     with (
         metered(
             tmp_path, parse_policy("version: 1\nbudgets: [{name: cap, limit_usd: '0.01', reserve: strict}]")
