@@ -53,8 +53,10 @@ def test_the_public_names_are_these() -> None:
     assert spendgraph.__all__ == [
         "ApprovalError",
         "ApprovalRequired",
+        "BreakerOpen",
         "BudgetExceeded",
         "BudgetGate",
+        "BudgetMiddleware",
         "ContextError",
         "ContextMissing",
         "CostContext",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PriceError,
         SpendgraphError,
     )
+    from spendgraph.hooks.agent import BudgetMiddleware
     from spendgraph.hooks.embeddings import MeteredEmbeddings
     from spendgraph.hooks.gate import BudgetGate
     from spendgraph.hooks.handler import SpendCallbackHandler
@@ -49,6 +50,7 @@ __all__ = [
     "BreakerOpen",
     "BudgetExceeded",
     "BudgetGate",
+    "BudgetMiddleware",
     "ContextError",
     "ContextMissing",
     "CostContext",
@@ -75,6 +77,7 @@ _HOMES = {
     "BreakerOpen": "spendgraph.hooks.refusals",
     "BudgetExceeded": "spendgraph.hooks.refusals",
     "BudgetGate": "spendgraph.hooks.gate",
+    "BudgetMiddleware": "spendgraph.hooks.agent",
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",
     "CostContext": "spendgraph.context",

@@ -190,7 +190,7 @@ def test_a_task_that_costs_many_times_the_median_trips_for_itself(tmp_path: Path
             async with metered.task(ACME.replace(user="first")):
                 await ScriptedModel().ainvoke("hi")  # on a loop the first call only asks for the median
                 until = time.monotonic() + 10
-                while not metered.recorder._reservations._guarding._authority._medians._known:  # type: ignore[union-attr]  # pyright: ignore
+                while not metered.recorder.reservations._guarding._authority._medians._known:  # type: ignore[union-attr]  # pyright: ignore
                     assert time.monotonic() < until
                     await asyncio.sleep(0.005)
 

@@ -37,7 +37,7 @@ class Plain(Embeddings):
 
 def learned(meter: Meter) -> bool:
     """Wait until a meter has looked at the ledger's past."""
-    reservations: Any = meter.recorder._reservations  # pyright: ignore[reportPrivateUsage]
+    reservations: Any = meter.recorder.reservations
     return bool(reservations._authority.learning.wait(10))
 
 
@@ -150,5 +150,5 @@ def test_a_cut_answer_teaches_nothing(tmp_path: Path) -> None:
     with Meter(tmp_path / "ledger.db", policy=policy) as meter:
         with pytest.raises(BudgetExceeded):
             list(LongModel().stream("hi", meter.config(ACME)))
-        reservations: Any = meter.recorder._reservations  # pyright: ignore[reportPrivateUsage]
+        reservations: Any = meter.recorder.reservations
         assert reservations._authority.history._costs == {}

@@ -13,6 +13,9 @@ from provider.script import Script, Turn, next_calls
 JSON = dict[str, Any]
 """A decoded JSON object."""
 
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+"""What requests call the most tokens an answer may have; it is never longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -59,6 +62,7 @@ class Call:
         inputs = script.input if script.input is not None else 1_000 + self.number * 7
         least = script.cache_read + script.write_5m + script.write_1h
         outputs = script.output if script.output is not None else 100 + self.number * 3 + script.reasoning
+        outputs = min(outputs, *(self.body[name] for name in _LIMITS if self.body.get(name)), outputs)
         embeds = self.api in {"embeddings", "rerank"}
         return Tokens(
             input=0 if self.api == "rerank" else inputs if script.input is not None else inputs + least,
@@ -66,7 +70,7 @@ class Call:
             cache_read=script.cache_read,
             cache_write_5m=script.write_5m,
             cache_write_1h=script.write_1h,
-            reasoning=script.reasoning,
+            reasoning=min(script.reasoning, outputs),
             web_searches=script.searches,
         )
 

@@ -72,6 +72,7 @@ class Provider:
         self._port = port
         self._numbers = itertools.count(1)
         self._invoices: defaultdict[str, Invoice] = defaultdict(Invoice)
+        self._bodies: defaultdict[str, list[JSON]] = defaultdict(list)
         self._failed: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._connections: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -95,6 +96,10 @@ class Provider:
     def invoice(self, account: str) -> Invoice:
         """The invoice of one API key."""
         return self._invoices[account]
+
+    def bodies(self, account: str) -> list[JSON]:
+        """The requests of one API key, as they came."""
+        return self._bodies[account]
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -146,6 +151,7 @@ class Provider:
         endpoint, body = ENDPOINTS.get(path), json.loads(raw or b"{}")
         if endpoint is None or body.get("model") not in PRICE_LIST:
             return await _send(writer, 404, {"error": {"message": f"no {path} for {body.get('model')}"}})
+        self._bodies[account].append(body)
         turns = endpoint.turns(body)
         script = read_script(turns)
         invoice = self._invoices[account]

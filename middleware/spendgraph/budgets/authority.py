@@ -203,11 +203,17 @@ class BudgetAuthority:
             standing.usual = _Usual(need.wants, need.budgets)
         return need
 
+    def windows(self, call: Call) -> tuple[tuple[Counter, Want], ...]:
+        """The counters a call counts against and their windows; for a budget per call there is none to reserve in."""
+        return tuple(
+            (counter, self._want(counter, call, is_free=False))
+            for counter in self._standing_of(call).counters
+        )
+
     def windows_of(self, call: Call) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
         """The windows in which a call would count, and the budget of each; limits on single calls are left out."""
-        counters = [each for each in self._standing_of(call).counters if "call" not in each.budget.per]
-        wants = tuple(self._want(counter, call, is_free=False) for counter in counters)
-        return wants, tuple(counter.budget for counter in counters)
+        found = [each for each in self.windows(call) if "call" not in each[0].budget.per]
+        return tuple(want for _, want in found), tuple(counter.budget for counter, _ in found)
 
     def learn(self, feature: str, what: str, cost_nanousd: int, cost_basis: str) -> None:
         """Remember what a call of a model or tool cost, if its cost says what the next one may cost."""

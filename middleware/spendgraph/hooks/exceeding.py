@@ -8,7 +8,8 @@ from spendgraph.clock import from_us
 from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
-    from spendgraph.hooks.refusals import BudgetExceeded
+    from spendgraph.budgets.authority import Unbounded
+    from spendgraph.hooks.refusals import BudgetExceeded, UnboundedCall
     from spendgraph.ledger.holds import Shortfall
     from spendgraph.policy import Budget
 
@@ -49,6 +50,22 @@ def exceeded(what: str, asks: str, budget: Budget, found: Shortfall, *, reason: 
         spent=found.spent,
         held=found.held,
         asked=found.asked,
+    )
+
+
+def unbounded(kind: str, found: Unbounded) -> UnboundedCall:
+    """The refusal of a call that has no proven ceiling, for a strict budget."""
+    from spendgraph.hooks.refusals import UnboundedCall
+
+    budget = found.counter.budget
+    return UnboundedCall(
+        f"The {kind} call was not sent: budget {budget.name!r} is strict, and the call has no ceiling: it lacks"
+        f" {found.missing}.",
+        hint="Set it on the call, or let the budget say `reserve: expected`.",
+        budget=budget.name,
+        owner=budget.owner or "",
+        scope=found.counter.scope,
+        limit=budget.limit,
     )
 
 

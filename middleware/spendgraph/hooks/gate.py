@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from spendgraph.hooks.envelopes import Taker, Turn
-from spendgraph.hooks.swallowed import note_refusal_in
+from spendgraph.hooks.swallowed import note_refusal_inside
 from spendgraph.hooks.tool_prices import dollars
 from spendgraph.ids import new_id
 
@@ -151,7 +151,7 @@ class BudgetGate(Runnable[Any, Any]):
             if not is_avoided:
                 run = self.meter.listener.attribution.enclosing()
                 if run is not None and not turn.is_given_up:
-                    note_refusal_in(run, refusal)
+                    note_refusal_inside(run, refusal)
                 raise
             refusal.handled()
         else:

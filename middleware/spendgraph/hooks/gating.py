@@ -8,6 +8,7 @@ from spendgraph.budgets.ahead import LookAhead
 from spendgraph.budgets.authority import Call
 from spendgraph.hooks.exceeding import exceeded
 from spendgraph.ids import new_id
+from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.envelopes import Envelope, Opening
 from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import StepRow
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.asking import Asking
     from spendgraph.hooks.envelopes import Envelopes, Taker, Turn
     from spendgraph.hooks.places import Place
+    from spendgraph.hooks.refusals import Refusal
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.holds import Want
     from spendgraph.notify import Notifier
@@ -72,6 +74,39 @@ class Gating:
         wants, budgets = self._windows(place, nanousd)
         self._look(place, wants, budgets, nanousd)
 
+    def ask_ahead(self, place: Place, nanousd: int) -> None:
+        """Pause here if a person has to be asked before a call of so much; what only blocks is left to the call.
+
+        Args:
+            place: Where the call will be.
+            nanousd: What it may cost.
+
+        Raises:
+            ApprovalPause: The graph pauses.
+            ApprovalRequired: It cannot, or the answer was no.
+            LedgerUnavailable: The ledger cannot be written.
+        """
+        wants, budgets = self._windows(place, nanousd)
+        asks = [budget.asks or bool(want.notes) for want, budget in zip(wants, budgets, strict=True)]
+        if not any(asks):
+            return  # whoever reserves finds out; there is nobody to be asked before
+        blocking_first = sorted(range(len(wants)), key=asks.__getitem__)
+        ask = Ask(
+            tuple(wants[n] for n in blocking_first),
+            nanousd,
+            1,
+            self._row(place, ""),
+            envelopes=place.task.envelopes,
+            is_question=True,
+        )
+        rounds: dict[str, int] = {}
+        while isinstance(found := self._found(ask), Shortfall):
+            budget = budgets[wants.index(found.want)]
+            if not budget.asks and found.threshold is None:
+                return
+            refusal = exceeded("The model call was not sent", "the next call may need", budget, found)
+            self._ask(place, budget, found, refusal, rounds)
+
     def take(self, place: Place, taker: Taker, nanousd: int, envelopes: Envelopes, turn: Turn) -> None:
         """Set an amount aside for the place's task in every budget that limits money.
 
@@ -114,10 +149,9 @@ class Gating:
     def _reserve(self, place: Place, ask: Ask, budgets: tuple[Budget, ...], asks: str) -> Hold:
         rounds: dict[str, int] = {}
         for n in range(_MOST_ROUNDS):
-            found = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+            found = self._found(ask)
             if isinstance(found, Hold):
                 return found
-            assert isinstance(found, Shortfall)  # an ask without breakers meets none
             budget = budgets[ask.wants.index(found.want)]
             refusal = exceeded(_WHAT, asks, budget, found)
             is_asked = budget.asks or found.threshold is not None
@@ -127,10 +161,20 @@ class Gating:
                 raise refusal
             # A person is asked for what is missing, not for all that is wanted.
             lacking = found if found.threshold is not None else found._replace(asked=found.missing)
-            asked = self._asking.ask(place, budget, lacking, refusal, rounds.get(budget.name, -1))
-            if found.threshold is None:
-                rounds[budget.name] = asked
+            self._ask(place, budget, lacking, refusal, rounds)
         raise AssertionError("not reached")
+
+    def _found(self, ask: Ask) -> Hold | Shortfall:
+        found = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+        assert not isinstance(found, Blocked)  # an ask without breakers meets none
+        return found
+
+    def _ask(
+        self, place: Place, budget: Budget, found: Shortfall, refusal: Refusal, rounds: dict[str, int]
+    ) -> None:
+        asked = self._asking.ask(place, budget, found, refusal, rounds.get(budget.name, -1))
+        if found.threshold is None:
+            rounds[budget.name] = asked
 
     def _windows(self, place: Place, nanousd: int) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
         self._ledger.ready()

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire, wire_usage
+from spendgraph.hooks.announced import announced
 from spendgraph.hooks.answers import note_answer
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.chunks import Chunks
+from spendgraph.hooks.handing_over import waiting
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _UNREADABLE = "the answer could not be read: its usage is estimated"
-_LENGTH_PARAMETERS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")
 
 
 class Listener:
@@ -202,23 +203,18 @@ class Listener:
             return
         metadata = metadata or {}
         parameters: dict[str, Any] = kwargs.get("invocation_params") or {}
-        provider = str(metadata.get("ls_provider") or "")
-        model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name")
-        limit = metadata.get("ls_max_tokens")
-        for key in _LENGTH_PARAMETERS:
-            if limit is not None:
-                break
-            limit = parameters.get(key)
+        provider, model, limit = announced(metadata, parameters)
         self._open(
             run_id,
             run,
             "model",
             kwargs.get("name") or _class_name(serialized),
             provider=provider,
-            model=str(model or ""),
+            model=model,
             inputs=inputs,
-            max_output_tokens=limit if isinstance(limit, int) else None,
+            max_output_tokens=limit,
             parameters=parameters,
+            held=waiting(self.recorder, inputs, metadata),
         )
         if provider == "anthropic":
             wire.expect(number_of(run_id), batch_size=kwargs.get("batch_size") or 1)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from spendgraph.clock import to_us
+from spendgraph.hooks.off_loop import off_the_loop
 from spendgraph.hooks.raw_booking import RawBooking
 from spendgraph.hooks.raw_requests import RawRequest, describe
 from spendgraph.hooks.raw_step import RawStep
@@ -85,12 +86,7 @@ class RawCalls:
         """Open the step of a call; reserving may wait for another process, which an event loop must not."""
         if not self._recorder.reserves:
             return RawBooking(self._recorder, request)
-        opening = asyncio.ensure_future(asyncio.to_thread(RawBooking, self._recorder, request))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_not_sent)
-            raise
+        return await off_the_loop(lambda: RawBooking(self._recorder, request), RawBooking.void)
 
     def step(
         self,
@@ -233,9 +229,3 @@ def _kind_and_name(kind: str, name: str) -> tuple[StepKind, str]:
     if not kind or inspect.cleandoc(kind) != kind or len(kind) > 256:
         raise ValueError(f"expected a step kind or a short word of your own, found {kind!r}")
     return "other", name or kind
-
-
-def _not_sent(opening: asyncio.Future[RawBooking]) -> None:
-    """The caller was cancelled while its step was opened: nothing was sent."""
-    if opening.exception() is None:
-        opening.result().void()

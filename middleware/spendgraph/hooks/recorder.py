@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from spendgraph.hooks.envelopes import Envelopes
 from spendgraph.hooks.outage import Outages
 from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
-from spendgraph.hooks.references import References
+from spendgraph.hooks.posting import Posting
 from spendgraph.hooks.reserving import Reservations
 from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
@@ -31,7 +31,6 @@ from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import (
     CostBasis,
     DecisionRow,
-    PriceRow,
     Record,
     StepKind,
     StepRow,
@@ -42,6 +41,7 @@ from spendgraph.ledger.records import (
 from spendgraph.pricing import Reported, estimate_usage
 
 if TYPE_CHECKING:
+    from spendgraph.hooks.handing_over import Held
     from spendgraph.hooks.places import Run
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
@@ -81,30 +81,26 @@ class StepRecorder:
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
         self.envelopes = Envelopes(ledger)
-        self._references = References()
+        self._posting = Posting(ledger)
         self._rows = StepRows(policy, prices)
         self._admission = Admission(policy, prices, self.decide)
         self.outages = Outages(ledger, policy, self.decide)
         self._tools = tools
         self._notifier = notifier
-        self._reservations: Reservations | None = (
+        self.reservations: Reservations | None = (
             self._reserving() if policy.budgets or policy.breakers else None
         )
+        """Takes room in budgets, if there are any."""
 
     @property
     def reserves(self) -> bool:
         """Whether opening a step may take room in budgets."""
-        return self._reservations is not None
-
-    @property
-    def reservations(self) -> Reservations | None:
-        """What takes room in budgets; `None` where there are none."""
-        return self._reservations
+        return self.reservations is not None
 
     def cap(self, task: Task, limit: Budget) -> None:
         """Limit what runs inside a task, beside the policy's budgets."""
-        if self._reservations is None:
-            self._reservations = self._reserving()
+        if self.reservations is None:
+            self.reservations = self._reserving()
         task.caps = (*task.caps, Counter(limit, f"cap={task.task_id}"))
 
     def _reserving(self) -> Reservations:
@@ -114,7 +110,7 @@ class StepRecorder:
             self.prices,
             self._tools,
             self._rows,
-            self._references.all_of,
+            self._posting.references.all_of,
             self.decide,
             self.outages,
             self._notifier,
@@ -137,11 +133,13 @@ class StepRecorder:
         parameters: object = None,
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
+        held: Held | None = None,
     ) -> OpenStep:
         """Open a step before its call goes out.
 
         `fixed_nanousd` is what it costs at most, where the caller knows; with `is_spent` the money is gone already, and
-        nothing is refused for want of it.
+        nothing is refused for want of it. `held` is what was reserved for it before, which it takes over if it
+        needs no more.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -152,8 +150,7 @@ class StepRecorder:
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start, and the policy does not say
                 `allow` for this environment.
         """
-        started_us, fault = self.outages.start(place.context)
-        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
+        started_us, fault = self.may_start(step_id, place, kind, name, provider, model)
         task = place.task
         step = OpenStep(
             step_id,
@@ -169,10 +166,12 @@ class StepRecorder:
             run=run,
             parameters=parameters,
         )
-        if self._reservations is not None:
-            fault = self._reservations.admit(step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
-        if fault is not None:
+        reservations = self.reservations
+        if reservations is not None and not (held is not None and reservations.adopt(step, held)):
+            fault = reservations.admit(step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+        if fault is not None and step.hold is None:
             self.outages.let_out(step, fault)
+        step_id = step.step_id
         if task.replays_left:
             left = task.replays_left.get((place.checkpoint_ns, kind), 0)
             if left > 0:
@@ -188,8 +187,22 @@ class StepRecorder:
             BudgetExceeded: There is no room left; the step is to be closed as `cut`.
             LedgerUnavailable: The ledger cannot be written, so nothing more that is paid for may come.
         """
-        if self._reservations is not None:
-            self._reservations.streams.outgrown(step)
+        if self.reservations is not None:
+            self.reservations.streams.outgrown(step)
+
+    def may_start(
+        self, step_id: str, place: Place, kind: StepKind, name: str, provider: str, model: str
+    ) -> tuple[int, str | None]:
+        """Ask everything but room of a step; when it starts, and the fault of the ledger that the policy does not mind.
+
+        Raises:
+            ContextMissing: Required tags are missing and the policy blocks.
+            UnpricedModel: No price is known for the model and the policy blocks.
+            LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
+        """
+        started_us, fault = self.outages.start(place.context)
+        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
+        return started_us, fault
 
     # Closing
 
@@ -281,8 +294,16 @@ class StepRecorder:
 
     def void(self, step: OpenStep) -> None:
         """Forget a step that was opened and never sent."""
-        if self._take(step) and self._reservations is not None:
-            self._reservations.release(step)
+        if self._take(step) and self.reservations is not None:
+            self.reservations.release(step)
+
+    def give_back(self, step: OpenStep) -> None:
+        """Give back what was held for a step that never began; never raises, for there may be an answer to return."""
+        try:
+            if self.reservations is not None:
+                self.reservations.release(step)
+        except LedgerError as error:
+            logger.error("spendgraph: a hold could not be given back yet: %s", error)  # noqa: TRY400 - one line
 
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
@@ -298,13 +319,13 @@ class StepRecorder:
             LedgerUnavailable: It could not be written, and the policy does not let its calls out.
         """
         if not task.announced:
-            records = self._references.announcement(task)
+            records = self._posting.references.announcement(task)
             try:
-                self._write_soon(*records)
+                self._posting.soon(*records)
             except LedgerUnavailable:
                 if not self.outages.lets_out(task.context):
                     raise
-            self._references.note(records, task)
+            self._posting.references.note(records, task)
 
     def end_task(self, task: Task, status: TaskStatus, *, durable: bool = False) -> None:
         """Write how a task ended; with `durable`, before returning.
@@ -314,14 +335,14 @@ class StepRecorder:
         self.envelopes.give_back(task, is_over=status != "paused")
         ended_us = None if status == "paused" else self.ledger.end_time(task.started_us)
         records: list[Record] = [
-            *self._references.announcement(task),
+            *self._posting.references.announcement(task),
             TaskEnd(task.task_id, status, ended_us),
         ]
         if durable:
-            self._book(task, records, at_once=True)
+            self._posting.book(task, records, at_once=True)
         else:
             self.ledger.defer(*records)
-            self._references.note(records, task)
+            self._posting.references.note(records, task)
 
     def decide(self, place: Place, kind: str, outcome: str, reason: str, **detail: object) -> None:
         """Write a decision other than *allow*; if that cannot be done now, the decision stands all the same."""
@@ -338,78 +359,19 @@ class StepRecorder:
             decided_us=self.ledger.end_time(0),
         )
         try:
-            self._write_soon(*self._references.introduction(place.context), decision)
+            self._posting.soon(*self._posting.references.introduction(place.context), decision)
         except LedgerUnavailable as error:
             logger.error("spendgraph: a decision could not be written yet: %s", error)  # noqa: TRY400 - one line
-
-    # Writing
-
-    def _write_soon(self, *records: Record) -> None:
-        """Write records at once, or leave them for later where the ledger is known to fail: nobody waits twice."""
-        if self.ledger.is_failing:
-            self.ledger.book(*records)
-        else:
-            self.ledger.post(*records)
 
     def _post(
         self, step: OpenStep, row: StepRow, price: Price | None, *, end_task: TaskStatus | None = None
     ) -> None:
-        place = step.place
         booked: Record = row
         is_overrun = False
-        if self._reservations is not None:
-            booked = self._reservations.record(step, row)
-            is_overrun = self._reservations.is_overrun(booked, row)
-        task = place.task
-        known = self._references.known
-        if (
-            end_task is None
-            and step.unheld is None
-            and task.announced
-            and row.context_id in known
-            and (price is None or price.price_id in known)
-        ):
-            self._book(task, (booked,), is_overrun=is_overrun)
-            return
-        # What was let out without the ledger brings along all it refers to: who mends a ledger may restore a backup.
-        records = self._references.of(place) if step.unheld is None else self._references.anew(place)
-        if price is not None and (price.price_id not in known or step.unheld is not None):
-            records.append(
-                PriceRow(
-                    price.price_id,
-                    price.provider,
-                    price.model,
-                    price.source,
-                    price.effective_from,
-                    price.rates,
-                    price.note,
-                )
-            )
-        records.append(booked)
-        if end_task is not None:
-            records.append(TaskEnd(task.task_id, end_task, row.ended_us))
-        self._book(task, records, is_overrun=is_overrun)
-
-    def _book(
-        self, task: Task, records: Sequence[Record], *, at_once: bool = False, is_overrun: bool = False
-    ) -> None:
-        """Write what an end brings, without ever raising.
-
-        A paid answer is not lost to the ledger's trouble: the rows wait in memory, and the next start is
-        refused until they are written.
-        """
-        try:
-            if at_once:
-                self._write_soon(*records)
-            else:
-                self.ledger.book(*records, at_once=is_overrun)
-        except LedgerUnavailable as error:  # what is queued keeps its order: known all the same
-            logger.error("spendgraph: a step could not be written yet: %s", error)  # noqa: TRY400 - one line
-        except LedgerError as error:
-            logger.error("spendgraph: a step could not be written: %s", error)  # noqa: TRY400 - one line
-            return
-        if len(records) > 1:
-            self._references.note(records, task)
+        if self.reservations is not None:
+            booked = self.reservations.record(step, row)
+            is_overrun = self.reservations.is_overrun(booked, row)
+        self._posting.step(step, row, booked, price, end_task=end_task, is_overrun=is_overrun)
 
     def _nowhere(self) -> Place:
         raise RuntimeError("the recorder is not attached to a meter")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from spendgraph.budgets.authority import BudgetAuthority, Call, Need, TooDear, Unbounded
+from spendgraph.budgets.authority import BudgetAuthority, Need, TooDear, Unbounded
 from spendgraph.budgets.breakers import Guarded
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.hooks.asking import Asking
+from spendgraph.hooks.budget_calls import call_of, covers
 from spendgraph.hooks.dear_calls import DearCalls
-from spendgraph.hooks.exceeding import exceeded
+from spendgraph.hooks.exceeding import exceeded, unbounded
 from spendgraph.hooks.gating import Gating
 from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.outage import unheld
@@ -20,9 +21,10 @@ from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from spendgraph.budgets.breakers import Watch
+    from spendgraph.hooks.handing_over import Held
     from spendgraph.hooks.outage import Outages
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import BudgetExceeded
@@ -30,11 +32,15 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
+    from spendgraph.ledger.choosing import Chosen, Ladder
+    from spendgraph.ledger.holds import Want
     from spendgraph.ledger.records import Record
     from spendgraph.notify import Notifier
     from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import PriceBook
 
+
+T = TypeVar("T")
 
 _MOST_KEPT = 10_000
 _NOTHING = Need((), 0, 0, 0, ())
@@ -76,14 +82,14 @@ class Reservations:
         self._written: set[tuple[str, str]] = set()
         self._counts_tokens = any(budget.unit == "tokens" for budget in policy.budgets)
         self._decide = decide
-        self._authority = BudgetAuthority(ledger, policy, prices)
+        self.authority = BudgetAuthority(ledger, policy, prices)
         self._loop_wait_s = policy.loop_wait_ms / 1000
         self._guarding = Guarding(ledger, policy, decide, notifier) if policy.breakers else None
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s, notifier)
         self._notifier = notifier
         self._dear = DearCalls(policy.budgets, notifier)
-        self.gating = Gating(ledger, self._authority, self._asking, self._loop_wait_s, notifier)
-        self.streams = Streams(ledger, self._authority, rows, self._cut, self._loop_wait_s)
+        self.gating = Gating(ledger, self.authority, self._asking, self._loop_wait_s, notifier)
+        self.streams = Streams(ledger, self.authority, rows, self._cut, self._loop_wait_s)
 
     def admit(
         self,
@@ -110,58 +116,29 @@ class Reservations:
             UnboundedCall: A strict budget cannot tell what the call may cost at most.
             LedgerUnavailable: The ledger cannot be written.
         """
-        guarding = self._guarding
-        watches: tuple[Watch, ...] = ()
-        seen: tuple[int, ...] = ()
-        if guarding is not None:
-            watches = guarding.watches(step)
-            seen = () if is_spent else guarding.note(step, watches)
+        watches, seen = self._watched(step, is_spent=is_spent)
         if step.kind not in TOKEN_KINDS and fixed_nanousd is None and step.kind != "other":
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
             if not is_paid:
-                if guarding is not None and (guards := guarding.free(step, watches, seen)):
+                if self._guarding is not None and (guards := self._guarding.free(step, watches, seen)):
                     return self._take(step, _NOTHING, Guarded((), guards), fault)
                 return fault
-        place = step.place
-        need = self._authority.need(
-            Call(
-                place.context,
-                place.task.task_id,
-                place.thread_id,
-                step.kind,
-                step.name,
-                step.provider,
-                step.model if step.kind in TOKEN_KINDS else "",
-                step.inputs,
-                step.parameters,
-                step.max_output_tokens,
-                fixed_nanousd,
-                step.started_us,
-                place.task.caps,
-                is_spent,
-            ),
-            is_guarded=bool(watches),
-        )
+        call = call_of(step, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+        need = self.authority.need(call, is_guarded=bool(watches))
         if need is None:
             return fault
         if isinstance(need, Unbounded):
-            self._refuse_unbounded(step, need)
-        elif isinstance(need, TooDear):
-            self._refuse(step, need.budget, need.shortfall)
-        elif guarding is None or not watches:
-            return self._take(step, need, _UNGUARDED, fault)
-        else:
-            is_free = need.nanousd == 0
-            guarded = guarding.guard(step, watches, seen, is_free=is_free, is_spent=is_spent)
-            return self._take(step, need, guarded, fault)
-        return fault
+            self.refuse_unbounded(step, need)
+        if isinstance(need, TooDear):
+            self.refuse(step, need.budget, need.shortfall)
+        return self._take(step, need, self._guarded(step, need, is_spent=is_spent), fault)
 
     def record(self, step: OpenStep, row: StepRow) -> Record:
         """The row of a step that has ended, as it is booked: what was held for it is settled with it."""
         hold = step.hold
         if row.entry == "charge" and row.status == "ok":
             what = step.model if step.kind in TOKEN_KINDS else step.name
-            self._authority.learn(step.place.context.feature, what, row.cost_nanousd, row.cost_basis)
+            self.authority.learn(step.place.context.feature, what, row.cost_nanousd, row.cost_basis)
         if row.cost_nanousd > self._dear.least_nanousd:
             self._dear.look(step, row)
         if hold is None:
@@ -183,6 +160,74 @@ class Reservations:
         if step.hold is not None:
             self._ledger.book(HoldRelease(step.step_id, step.hold.draws, step.hold.envelopes))
 
+    # Holds that are taken before the call is announced
+
+    def adopt(self, step: OpenStep, held: Held) -> bool:
+        """Let a step that starts take over what was reserved for it, if it needs no more; else give that back.
+
+        Returns:
+            Whether it did: the step then has the hold's id and start. If not, it reserves for itself.
+        """
+        if not held.claim():
+            return False
+        before = held.step
+        watches, seen = self._watched(step, is_spent=False)
+        is_loop = any(0 < watch.guard.most <= len(seen) for watch in watches)
+        call = call_of(step)._replace(started_us=before.started_us)
+        need = self.authority.need(call)
+        if is_loop or not isinstance(need, Need) or not covers(held, call, need):
+            self.release(before)
+            return False
+        step.step_id, step.started_us = before.step_id, before.started_us
+        step.hold, step.need = before.hold, before.need
+        step.estimate_nanousd, step.reserved_nanousd = before.estimate_nanousd, before.reserved_nanousd
+        return True
+
+    def ask_for(self, step: OpenStep, need: Need) -> Ask:
+        """What the ledger is asked to hold for a step before its call is announced; loops are looked for then."""
+        step.watched = ((), ()) if self._guarding is None else (self._guarding.watches(step), ())
+        return self._ask(step, need, self._guarded(step, need, is_spent=False))
+
+    def choose(self, step: OpenStep, ladder: Ladder, budgets: Sequence[Budget]) -> Chosen | None:
+        """Take room for the first form of a call that fits; `None` where the ladder has none.
+
+        Args:
+            step: The step, on which the hold is noted.
+            ladder: The forms.
+            budgets: The budget of each of its windows.
+
+        Raises:
+            BudgetExceeded: No form fits.
+            BreakerOpen: A breaker is open, or trips.
+            ApprovalPause: The graph pauses for a person who may give more.
+        """
+        windows = [want[:3] for want in ladder.wants]
+
+        def reserve() -> Chosen | Shortfall | Blocked | None:
+            return self._ledger.reserve_first(ladder, loop_wait_s=self._loop_wait_s)
+
+        chosen = self._with_room(step, lambda want: budgets[windows.index(want[:3])], reserve)
+        if chosen is not None:
+            self._took(step, chosen.hold)
+        return chosen
+
+    # Taking
+
+    def _watched(self, step: OpenStep, *, is_spent: bool) -> tuple[tuple[Watch, ...], tuple[int, ...]]:
+        """The breakers that guard a step, and when calls identical to it started: noted once, whoever asks first."""
+        if self._guarding is None:
+            return (), ()
+        if step.watched is None:
+            watches = self._guarding.watches(step)
+            step.watched = watches, () if is_spent else self._guarding.note(step, watches)
+        return step.watched
+
+    def _guarded(self, step: OpenStep, need: Need, *, is_spent: bool) -> Guarded:
+        if self._guarding is None or step.watched is None or not step.watched[0]:
+            return _UNGUARDED
+        watches, seen = step.watched
+        return self._guarding.guard(step, watches, seen, is_free=need.nanousd == 0, is_spent=is_spent)
+
     def _take(self, step: OpenStep, need: Need, guarded: Guarded, fault: str | None) -> str | None:
         wants = (*need.wants, *guarded.wants)
         reserved = need.nanousd if need is not _NOTHING and (wants or not guarded.guards) else None
@@ -195,62 +240,102 @@ class Reservations:
             step.unheld = unheld(wants, need.nanousd, need.tokens) if wants else None
             return fault
         step.reserved_nanousd = reserved
+        ask = self._ask(step, need, guarded)
+        try:
+            hold = self._with_room(
+                step,
+                lambda want: need.budgets[wants.index(want)],
+                lambda: self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s),
+            )
+        except LedgerUnavailable as error:
+            # Once a budget has said no, only the ledger can say yes.
+            if error.had_no_room or not self._outages.lets_out(step.place.context):
+                raise
+            step.reserved_nanousd = None
+            return self._take(step, need, guarded, str(error))
+        self._took(step, hold)
+        return None
+
+    def _ask(self, step: OpenStep, need: Need, guarded: Guarded) -> Ask:
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
         place = step.place
+        wants = (*need.wants, *guarded.wants)
         if place.task.caps and not self._counts_tokens:
             self._counts_tokens = any(want.unit == "tokens" for want in wants)
-        payer = place.context.context_id, place.task.task_id
-        ask = Ask(
+        step.need = need
+        if guarded.wants:  # a stream is not cut off for a breaker's sake: the next call trips it
+            unlimited = (want._replace(limit=None) for want in guarded.wants)
+            step.need = need._replace(wants=(*need.wants, *unlimited))
+        return Ask(
             wants,
             need.nanousd,
             need.tokens,
             self._rows.unheard(step, step.started_us, need.nanousd, need.tokens),
-            () if payer in self._written else self._references(place),
+            () if _payer(place) in self._written else self._references(place),
             envelopes=place.task.envelopes,
             breakers=guarded.guards,
         )
-        try:
-            taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
-        except LedgerUnavailable as error:
-            # Once a budget has said no, only the ledger can say yes; below, too.
-            if error.had_no_room or not self._outages.lets_out(place.context):
-                raise
-            step.reserved_nanousd = None
-            return self._take(step, need, guarded, str(error))
+
+    def _with_room(
+        self,
+        step: OpenStep,
+        budget_of: Callable[[Want], Budget],
+        reserve: Callable[[], T | Shortfall | Blocked],
+    ) -> T:
+        """What `reserve` returns once there is room; a person is asked for it where the budget says so."""
+        taken = reserve()
         rounds: dict[str, int] = {}
         while isinstance(taken, Shortfall):
-            budget = need.budgets[wants.index(taken.want)]
+            budget = budget_of(taken.want)
             if not budget.asks and taken.threshold is None:
-                break
-            exceeded, tried = self._exceeded(step, budget, taken), rounds.get(budget.name, -1)
-            asked = self._asking.ask(step.place, budget, taken, exceeded, tried)
-            if taken.threshold is None:
-                rounds[budget.name] = asked
-            # Granted: whether there is room is asked anew, in the window and with what is spent by now.
-            taken = self._ledger.reserve(ask, loop_wait_s=self._loop_wait_s)
+                self.refuse(step, budget, taken)
+            refusal, tried = self._exceeded(step, budget, taken), rounds.get(budget.name, -1)
+            try:
+                asked = self._asking.ask(step.place, budget, taken, refusal, tried)
+                if taken.threshold is None:
+                    rounds[budget.name] = asked
+                # Granted: whether there is room is asked anew, in the window and with what is spent by now.
+                taken = reserve()
+            except LedgerUnavailable as error:
+                error.had_no_room = True
+                raise
         if isinstance(taken, Blocked):
             assert self._guarding is not None
             self._guarding.refuse(step, taken)
-        if isinstance(taken, Hold):
-            if self._guarding is not None:
-                self._guarding.passed(step)
-            if not taken.windows and not taken.probes:
-                return None  # breakers are closed, and nothing was taken
-            step.hold, step.need = taken, need
-            if guarded.wants:  # a stream is not cut off for a breaker's sake: the next call trips it
-                unlimited = (want._replace(limit=None) for want in guarded.wants)
-                step.need = need._replace(wants=(*need.wants, *unlimited))
-            if len(self._written) >= _MOST_KEPT:
-                self._written.clear()
-            self._written.add(payer)
-        else:
-            self._refuse(step, need.budgets[wants.index(taken.want)], taken)
-        return None
+        return taken
 
-    def _refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> None:
+    def _took(self, step: OpenStep, hold: Hold) -> None:
+        if self._guarding is not None:
+            self._guarding.passed(step)
+        if not hold.windows and not hold.probes:
+            return  # breakers are closed, and nothing was taken
+        step.hold = hold
+        if len(self._written) >= _MOST_KEPT:
+            self._written.clear()
+        self._written.add(_payer(step.place))
+
+    # Refusing
+
+    def refuse(self, step: OpenStep, budget: Budget, found: Shortfall) -> NoReturn:
+        """Refuse a step for which there is no room, write that down and tell people."""
         refusal = self._exceeded(step, budget, found)
         self._note(step, budget, found, refusal, "refused")
+        raise refusal
+
+    def refuse_unbounded(self, step: OpenStep, found: Unbounded) -> NoReturn:
+        """Refuse a step that has no proven ceiling, and write that down."""
+        refusal = unbounded(step.kind, found)
+        reason = str(refusal).removesuffix(refusal.hint).rstrip()
+        self._decide(
+            step.place,
+            "budget",
+            "refused",
+            reason,
+            step_id=step.step_id,
+            budget=refusal.budget,
+            lacks=found.missing,
+        )
         raise refusal
 
     def _cut(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
@@ -285,25 +370,6 @@ class Reservations:
     def _exceeded(self, step: OpenStep, budget: Budget, found: Shortfall) -> BudgetExceeded:
         return exceeded(f"The {step.kind} call was not sent", "this call asks for", budget, found)
 
-    def _refuse_unbounded(self, step: OpenStep, found: Unbounded) -> None:
-        from spendgraph.hooks.refusals import UnboundedCall
 
-        budget = found.counter.budget
-        reason = f"budget {budget.name!r} is strict, and the call has no ceiling: it lacks {found.missing}"
-        self._decide(
-            step.place,
-            "budget",
-            "refused",
-            reason,
-            step_id=step.step_id,
-            budget=budget.name,
-            lacks=found.missing,
-        )
-        raise UnboundedCall(
-            f"The {step.kind} call was not sent: {reason}.",
-            hint="Set it on the call, or let the budget say `reserve: expected`.",
-            budget=budget.name,
-            owner=budget.owner or "",
-            scope=found.counter.scope,
-            limit=budget.limit,
-        )
+def _payer(place: Place) -> tuple[str, str]:
+    return place.context.context_id, place.task.task_id

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Answer, Need
+    from spendgraph.budgets.breakers import Watch
     from spendgraph.hooks.outage import Unheld
     from spendgraph.hooks.places import Place, Run
     from spendgraph.ledger.holds import Hold
@@ -42,6 +43,7 @@ class OpenStep:
         "started_us",
         "step_id",
         "unheld",
+        "watched",
     )
 
     def __init__(
@@ -78,6 +80,8 @@ class OpenStep:
         """What is held for it in budgets."""
         self.unheld: Unheld | None = None
         """What would be, had the ledger not failed."""
+        self.watched: tuple[tuple[Watch, ...], tuple[int, ...]] | None = None
+        """The breakers that guard it, and when calls identical to it started."""
         self.need: Need | None = None
         """The room it asked for."""
         self.received = 0

@@ -27,11 +27,12 @@ def note_refusal(run: Run, error: BaseException) -> None:
             root.refused = [*(root.refused or ()), (run.parent, cast("Refusal", error))]
 
 
-def note_refusal_in(run: Run, error: BaseException) -> None:
-    """Remember that something inside this run was refused which is no call, and no run of its own."""
-    if is_refusal(error):
+def note_refusal_inside(run: Run | None, error: BaseException) -> None:
+    """Remember that something inside this run was refused that LangChain had not announced: a gate, an agent's next call."""
+    refusal = getattr(error, "refusal", error)  # a pause that somebody catches is a refusal ignored, too
+    if run is not None and is_refusal(refusal):
         root = run.root
-        root.refused = [*(root.refused or ()), (run, cast("Refusal", error))]
+        root.refused = [*(root.refused or ()), (run, cast("Refusal", refusal))]
 
 
 def note_admission(run: Run) -> None:

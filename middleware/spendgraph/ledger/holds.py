@@ -138,24 +138,18 @@ def reserve(
     """
     if ask.opens is not None:
         envelopes.make_way(execute, ask.opens)
-    windows = tuple(known.get(want[:3]) or _window(execute, want) for want in ask.wants)
+    windows, counters = open_windows(execute, ask.wants, known)
     sql = statements(len(windows))
-    counters = {row[0]: row for row in execute(sql.counters, windows)}
-    if len(counters) < len(windows):  # somebody has pruned what was known
-        windows = tuple(_window(execute, want) for want in ask.wants)
-        counters = {row[0]: row for row in execute(sql.counters, windows)}
     offered = envelopes.offer(execute, ask.wants, ask.nanousd, ask.envelopes)
     draws: tuple[grants.Draw, ...] = ()
-    for want, window_id in zip(ask.wants, windows, strict=True):
+    for want, row in zip(ask.wants, counters, strict=True):
         if want.limit is None:
             continue
         asked = ask.nanousd if want.unit == "nanousd" else ask.tokens if want.unit == "tokens" else 1
-        spent, held = standing(execute, want, counters[window_id])
-        seen = spent if is_counted else spent + held
-        if want.notes and seen >= want.notes[0]:
-            unnoted = _unnoted(execute, want, seen)
-            if unnoted is not None:
-                return Shortfall(want, spent, held, asked, unnoted)
+        spent, held = standing(execute, want, row)
+        unnoted = first_unnoted(execute, want, spent if is_counted else spent + held)
+        if unnoted is not None:
+            return Shortfall(want, spent, held, asked, unnoted)
         if offered.credit and want.unit == "nanousd":
             held -= offered.credit.get(want[:2], 0)
         over = spent + held + asked - want.limit
@@ -196,8 +190,23 @@ def standing(execute: Execute, want: Want, row: Sequence[int]) -> tuple[int, int
     return row[at], row[at + 1]
 
 
-def _unnoted(execute: Execute, want: Want, spent: int) -> int | None:
+def open_windows(
+    execute: Execute, wants: Sequence[Want], known: Mapping[WindowKey, int]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """The ids of windows, which are opened if nobody has asked for them yet, and their counters."""
+    windows = tuple(known.get(want[:3]) or _window(execute, want) for want in wants)
+    sql = statements(len(windows)).counters
+    counters = {row[0]: row for row in execute(sql, windows)}
+    if len(counters) < len(windows):  # somebody has pruned what was known
+        windows = tuple(_window(execute, want) for want in wants)
+        counters = {row[0]: row for row in execute(sql, windows)}
+    return windows, [counters[window_id] for window_id in windows]
+
+
+def first_unnoted(execute: Execute, want: Want, spent: int) -> int | None:
     """The first threshold that is passed and nobody has taken note of."""
+    if not want.notes or spent < want.notes[0]:
+        return None
     since_us = want.start_us if want.since_us is None else want.since_us
     for threshold in want.notes:
         if spent >= threshold and not approvals.is_acknowledged(

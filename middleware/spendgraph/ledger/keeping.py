@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.ledger import guarding, holds, watching
+from spendgraph.ledger import choosing, guarding, holds, watching
 from spendgraph.ledger.breakers import Blocked
+from spendgraph.ledger.choosing import Chosen
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.holds import Hold, Shortfall
 from spendgraph.ledger.records import EnvelopeRelease, HoldRelease
 
 if TYPE_CHECKING:
-    from spendgraph.ledger.holds import Ask, Execute
+    from collections.abc import Sequence
+
+    from spendgraph.ledger.choosing import Ladder
+    from spendgraph.ledger.holds import Ask, Execute, Want
     from spendgraph.ledger.writer import Writer
 
 KEEP_S: Final = 30.0
@@ -60,13 +64,7 @@ def reserve(
             raise
         watching.tell(expired, writer.watchers)
     if isinstance(found, Hold):
-        if len(known) > _MOST_KNOWN:
-            known.clear()
-        # Only now: what was opened in a transaction that failed has no id.
-        known.update(zip((want[:3] for want in ask.wants), found.windows, strict=True))
-        if not writer.keeps_holds:
-            writer.keeps_holds = True
-            writer.thread.signal()  # which renews the leases from now on
+        _remember(writer, ask.wants, found)
     return found
 
 
@@ -75,6 +73,58 @@ def giving_back(ask: Ask, hold: Hold) -> HoldRelease | EnvelopeRelease:
     if ask.opens is not None:
         return EnvelopeRelease(ask.opens.envelope_id)
     return HoldRelease(ask.step.step_id, hold.draws, hold.envelopes)
+
+
+def reserve_first(
+    writer: Writer, ladder: Ladder, now_us: int, *, timeout: float = BUSY_DEADLINE_S
+) -> Chosen | Shortfall | Blocked | None:
+    """Take room for the first form of a call that fits, or for none; not for event loops.
+
+    A call is neither made smaller nor refused before everything known is counted.
+
+    Raises:
+        LedgerUnavailable: The ledger could not be written.
+    """
+    expired: set[int] = set()
+
+    def take(execute: Execute, *, is_counted: bool = False) -> Chosen | Shortfall | Blocked | None:
+        return choosing.reserve_first(
+            execute, ladder, writer.holder, now_us, writer.windows, is_counted=is_counted
+        )
+
+    def count_all(execute: Execute) -> Chosen | Shortfall | Blocked | None:
+        expired.update(holds.book_expired(execute, now_us))
+        return take(execute, is_counted=True)
+
+    found = None
+    if not ladder.is_last and not writer.owes_overrun:
+        found = writer.transact(take, timeout=timeout)
+    if not isinstance(found, Chosen) and not (isinstance(found, Blocked) and found.state == "open"):
+        try:
+            writer.drain(timeout=timeout)
+            found = writer.transact(count_all, timeout=timeout)
+        except LedgerUnavailable as error:
+            error.had_no_room = True
+            raise
+        watching.tell(expired, writer.watchers)
+    if isinstance(found, Chosen):
+        _remember(writer, ladder.wants, found.hold)
+    return found
+
+
+def _remember(writer: Writer, wants: Sequence[Want], hold: Hold) -> None:
+    """Keep the ids of windows, now that they are committed, and the hold's lease alive."""
+    if not hold.windows:
+        return
+    if len(writer.windows) > _MOST_KNOWN:
+        writer.windows.clear()
+    # Only now: what was opened in a transaction that failed has no id.
+    writer.windows.update(
+        zip((want[:3] for want in wants), hold.windows, strict=False)
+    )  # a breaker's come last
+    if not writer.keeps_holds:
+        writer.keeps_holds = True
+        writer.thread.signal()  # which renews the leases from now on
 
 
 def keep(writer: Writer) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.clock import Clock, from_us, utc_us
@@ -14,17 +13,17 @@ from spendgraph.ledger.alerts import AlertBook
 from spendgraph.ledger.behind import Behind
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import register
+from spendgraph.ledger.choosing import Chosen
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
-from spendgraph.ledger.holds import Hold, Shortfall
+from spendgraph.ledger.holds import Hold
 from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.settings import read_settings
 from spendgraph.ledger.switchboard import Switchboard
-from spendgraph.ledger.thread import Request
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spendgraph.ledger.budgets import BudgetRow
-    from spendgraph.ledger.holds import Ask, Execute
+    from spendgraph.ledger.choosing import Ladder
+    from spendgraph.ledger.holds import Ask, Execute, Shortfall
     from spendgraph.ledger.records import CostBasis, Record, StepRow
     from spendgraph.ledger.writer import Writer
 
@@ -197,20 +197,7 @@ class Ledger(LedgerReader):
 
     async def aflush(self) -> bool:
         """Like `flush`, without blocking the event loop."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[object] = loop.create_future()
-
-        def settle(result: object) -> None:
-            if not done.done():
-                done.set_result(result)
-
-        def reply(result: object) -> None:
-            # The loop may have ended, or given up waiting, meanwhile.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, result)
-
-        self._writer.thread.ask(Request(reply))
-        return not isinstance(await done, Exception)
+        return await self._writer.thread.aflush()
 
     def register(self, budgets: Sequence[BudgetRow]) -> None:
         """Keep a version of every budget that is new or has changed; of none there is nothing to write.
@@ -243,23 +230,38 @@ class Ledger(LedgerReader):
             LedgerUnavailable: The ledger cannot be written: nothing is held.
         """
         writer, now_us = self._writer, self._clock()
-        if _get_running_loop() is None:
-            return keeping.reserve(writer, ask, now_us)
-
-        def give_back(found: object) -> None:
-            if isinstance(found, Hold):
-                writer.post((keeping.giving_back(ask, found),))
-
-        found = self._writer.thread.wait(
-            lambda: keeping.reserve(writer, ask, now_us, timeout=loop_wait_s),
+        return self._writer.thread.wherever(
+            lambda timeout: keeping.reserve(writer, ask, now_us, timeout=timeout),
             loop_wait_s,
-            give_back,
+            lambda found: self._give_back(ask, found),
             waits=False,  # a no counts everything; before a yes that would be a transaction more at every call
         )
-        if isinstance(found, Exception):
-            raise found
-        assert isinstance(found, Hold | Shortfall | Blocked)
-        return found
+
+    def reserve_first(
+        self, ladder: Ladder, *, loop_wait_s: float = LOOP_WAIT_S
+    ) -> Chosen | Shortfall | Blocked | None:
+        """Choose the first form of a call that fits all its windows and take room for it, in ONE transaction.
+
+        Returns:
+            The form and what is held for it; the first window without enough room for any, or the first breaker that
+            does not let it through; or `None` where the ladder has no form for what is left.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer in time.
+            LedgerUnavailable: The ledger cannot be written: nothing is held.
+        """
+        writer, now_us = self._writer, self._clock()
+        return self._writer.thread.wherever(
+            lambda timeout: keeping.reserve_first(writer, ladder, now_us, timeout=timeout),
+            loop_wait_s,
+            lambda found: self._give_back(found.ask, found.hold) if isinstance(found, Chosen) else None,
+            waits=False,
+        )
+
+    def _give_back(self, ask: Ask, found: object) -> None:
+        """Nobody waited for a reservation any more."""
+        if isinstance(found, Hold):
+            self._writer.post((keeping.giving_back(ask, found),))
 
     @property
     def inbox(self) -> Inbox:
@@ -295,13 +297,9 @@ class Ledger(LedgerReader):
             LedgerUnavailable: The ledger cannot be written: nothing was.
         """
         writer = self._writer
-        if _get_running_loop() is None:
-            return writer.transact(work)
-        found: Any = writer.thread.wait(lambda: writer.transact(work, timeout=loop_wait_s), loop_wait_s, undo)
-        if isinstance(found, Exception):
-            raise found
-        done: T = found
-        return done
+        return self._writer.thread.wherever(
+            lambda timeout: writer.transact(work, timeout=timeout), loop_wait_s, undo
+        )
 
     def unfinished_task(
         self, graph: str, thread_id: str, *, loop_wait_s: float = LOOP_WAIT_S

@@ -7,20 +7,25 @@ event loop must not. Everything it is told travels through a `SimpleQueue`.
 from __future__ import annotations
 
 import _thread
+import asyncio
 import logging
 import random
 import time
+from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - as in ledger.py
+from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError
 from spendgraph.ledger import keeping
-from spendgraph.ledger.connection import Pauses
+from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spendgraph.ledger.writer import Writer
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +137,44 @@ class LedgerThread:
                 f"the ledger {self._writer.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
                 " holds the write lock, or the disk is slow"
             )
+
+    def wherever(
+        self,
+        act: Callable[[float], T],
+        loop_wait_s: float,
+        undo: Callable[[Any], None] | None = None,
+        *,
+        waits: bool = True,
+    ) -> T:
+        """What `act` returns, given how long it may wait: here, or where an event loop is running in the ledger thread.
+
+        Raises:
+            LedgerBusy: On an event loop, the ledger did not answer in time.
+        """
+        if _get_running_loop() is None:
+            return act(BUSY_DEADLINE_S)
+        found: Any = self.wait(lambda: act(loop_wait_s), loop_wait_s, undo, waits=waits)
+        if isinstance(found, Exception):
+            raise found
+        done: T = found
+        return done
+
+    async def aflush(self) -> bool:
+        """Have everything queued written, without blocking the event loop; whether it is."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[object] = loop.create_future()
+
+        def settle(result: object) -> None:
+            if not done.done():
+                done.set_result(result)
+
+        def reply(result: object) -> None:
+            # The loop may have ended, or given up waiting, meanwhile.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, result)
+
+        self.ask(Request(reply))
+        return not isinstance(await done, Exception)
 
     def stop(self) -> None:
         """End the thread; being told something starts another one."""

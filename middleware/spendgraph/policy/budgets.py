@@ -117,6 +117,11 @@ class Budget(Section):
             sorted(int(self.limit * each.at) for each in self.thresholds if "acknowledge" in each.do)
         )
 
+    @cached_property
+    def degrades(self) -> tuple[int, ...]:
+        """What is used, in the limit's unit, from which on calls are made cheaper: each takes one form more away."""
+        return tuple(sorted(int(self.limit * each.at) for each in self.thresholds if "degrade" in each.do))
+
     @property
     def unit(self) -> Unit:
         """What the limit counts."""
