@@ -71,6 +71,7 @@ def insist(act: Callable[[], T], place: Place) -> T:
     """Do something with SQLite until no other process is in its way.
 
     Raises:
+        LedgerError: The file is no database.
         LedgerBusy: Others were in the way for five seconds.
         LedgerUnavailable: SQLite failed for another reason.
     """
@@ -79,6 +80,11 @@ def insist(act: Callable[[], T], place: Place) -> T:
         try:
             return act()
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+                raise LedgerError(
+                    f"{place.name} is not a SQLite database, or is damaged at its start; restore the ledger from a"
+                    " backup or give another path"
+                ) from error
             problem = diagnose(error, place)
             if not isinstance(problem, LedgerBusy) or waiting.over:
                 raise problem from error

@@ -19,7 +19,6 @@ from spendgraph.errors import LedgerError, LedgerUnavailable
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse.s3fs", "ceph", "fuse.glusterfs"}
 )
-_MAGIC = b"SQLite format 3\x00"
 _memory_names = itertools.count()
 
 
@@ -108,26 +107,26 @@ def prepare(place: Place) -> None:
 
 
 def check_file(place: Place) -> None:
-    """Check that an existing file can be a ledger (or is empty).
+    """Check that there is a file which can be read; that it is a database is found out by SQLite.
+
+    The file is not opened: closing it again would give up every lock that SQLite holds on it in this process, and
+    another process would take itself for the last one and remove the WAL under it.
 
     Raises:
-        LedgerError: It is not a SQLite database.
+        LedgerError: There is something else than a file.
         LedgerUnavailable: It does not exist or cannot be read.
     """
     path = Path(place.name)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise LedgerError(f"expected a file for the ledger, found something else at {path}")
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
     except FileNotFoundError:
         raise LedgerUnavailable(f"there is no ledger at {path}") from None
     except OSError as error:
         raise LedgerUnavailable(f"cannot read the ledger {path}: {error.strerror}") from error
-    if start and start != _MAGIC:
-        raise LedgerError(
-            f"{path} is not a SQLite database, or is damaged at its start; restore the ledger from a backup"
-            " or give another path"
+    if not os.access(path, os.R_OK):
+        raise LedgerUnavailable(
+            f"cannot read the ledger {path}: this process may not read it; make it readable"
         )
 
 
