@@ -242,15 +242,14 @@ def test_two_budgets_ask_one_after_the_other(tmp_path: Path) -> None:
         assert meter.ledger.verify() == []
 
 
-def test_a_budget_that_blocks_is_not_asked_for(tmp_path: Path) -> None:
-    """An approval of one budget is no way around another."""
+def test_nobody_is_asked_where_another_budget_blocks(tmp_path: Path) -> None:
+    """A yes would be worth nothing, whichever of the two the policy names first."""
     more = "  - {name: organisation, limit_usd: 0}\n"
     graph = branching(ScriptedModel(), 1, InMemorySaver())
     with Meter(tmp_path / "ledger.db", policy=asks(0, more=more)) as meter:
-        graph.invoke({"answers": []}, meter.config(ACME, thread_id="t"))
-        decide(meter)
         with pytest.raises(BudgetExceeded, match="organisation"):
-            graph.invoke(None, meter.config(thread_id="t"))
+            graph.invoke({"answers": []}, meter.config(ACME, thread_id="t"))
+        assert meter.ledger.approvals() == []
 
 
 def test_what_a_call_did_not_need_of_a_grant_goes_back(tmp_path: Path) -> None:

@@ -149,7 +149,8 @@ class BudgetAuthority:
     """
 
     def __init__(self, ledger: Ledger, policy: Policy, prices: PriceBook) -> None:
-        self.budgets = policy.budgets
+        # Those that only block come first: where one of them is full, nobody is asked about another.
+        self.budgets = tuple(sorted(policy.budgets, key=lambda budget: budget.asks or bool(budget.notes)))
         self.history = CostHistory()
         self._prices = prices
         self._default_output = policy.estimates.default_output_tokens
@@ -238,7 +239,7 @@ class BudgetAuthority:
             if len(self._counters) >= _MOST_KEPT:
                 self._counters.clear()
             counters = counters_of(self.budgets, call.context, call.task_id, call.thread_id)
-            standing = self._counters[key] = _Standing((*counters, *call.caps), call.caps)
+            standing = self._counters[key] = _Standing((*call.caps, *counters), call.caps)
         return standing
 
     def _of_tokens(self, call: Call, standing: _Standing) -> tuple[int, int, int] | Unbounded:
