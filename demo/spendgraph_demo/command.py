@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from spendgraph.cli.output import console, print_json, say
 
 if TYPE_CHECKING:
     from spendgraph_demo.books import Books
+    from spendgraph_demo.limits import Limits
     from spendgraph_demo.models import Models
 
 DEFAULT_LEDGER = Path(".demo/ledger.db")
@@ -50,6 +52,7 @@ def demo(
     from spendgraph.meter import Meter
     from spendgraph_demo.books import read_books
     from spendgraph_demo.cases import CASES, choose_cases
+    from spendgraph_demo.limits import run_into_limits
     from spendgraph_demo.models import LOG_NAME, open_models
     from spendgraph_demo.progress import Screen
     from spendgraph_demo.report import show
@@ -70,8 +73,10 @@ def demo(
             if len(cases) < len(CASES):
                 say(f"this machine is slow or busy: {len(cases)} of {len(CASES)} cases are run")
             try:
-                with _ctrl_c_ends(models), Screen(console(stderr=True), total=len(cases) + 1) as screen:
+                with _ctrl_c_ends(models), Screen(console(stderr=True), total=len(cases) + 3) as screen:
                     run = play(meter, models, screen, cases)
+                    books = read_books(meter.ledger, run, since_us=began_us)
+                    limits = run_into_limits(meter, models, screen)
             except models.errors as error:
                 say(f"the language model failed: {error}")
                 say(f"its log is {ledger.parent / LOG_NAME}; `spendgraph demo --scripted` runs without it")
@@ -79,11 +84,11 @@ def demo(
             except KeyboardInterrupt:
                 say(f"stopped; what was spent so far is in {ledger}")
                 raise
-        books = read_books(meter.ledger, run, since_us=began_us)
+        books = replace(books, problems=[str(problem) for problem in meter.ledger.verify()])
     if as_json:
-        print_json(_document(books, models, ledger))
+        print_json(_document(books, limits, models, ledger))
     else:
-        show(console(), books, ledger=ledger, seconds=time.monotonic() - began)
+        show(console(), books, limits, ledger=ledger, seconds=time.monotonic() - began)
     if books.problems:
         raise typer.Exit(1)
 
@@ -119,7 +124,7 @@ def _ctrl_c_ends(models: Models) -> Generator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _document(books: Books, models: Models, ledger: Path) -> dict[str, object]:
+def _document(books: Books, limits: Limits, models: Models, ledger: Path) -> dict[str, object]:
     return {
         "model": models.chat_name,
         "is_real": models.is_real,
@@ -136,5 +141,6 @@ def _document(books: Books, models: Models, ledger: Path) -> dict[str, object]:
         ],
         "owners": [{"team": team, "cost_nanousd": amount} for team, amount in books.owners.items()],
         "task_id": books.task_id,
+        "limits": asdict(limits),
         "problems": books.problems,
     }

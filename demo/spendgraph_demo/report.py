@@ -20,6 +20,7 @@ from spendgraph.ledger import TaskTree
 from spendgraph.money import format_usd
 from spendgraph_demo.books import Books
 from spendgraph_demo.cases import FEATURES, TENANTS
+from spendgraph_demo.limits import APPROVED_USD, LEAD, Limits
 
 MIN_PLACES = 4
 NANO_PLACES = 9
@@ -56,7 +57,7 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "0.0 %"
 
 
-def show(console: Console, books: Books, *, ledger: Path, seconds: float) -> None:
+def show(console: Console, books: Books, limits: Limits, *, ledger: Path, seconds: float) -> None:
     """Print the whole report."""
     total = format_usd(books.total_nanousd)
     console.print(f"{books.tasks} tasks, {books.steps} steps, {total} in {seconds:.0f} s\n")
@@ -70,7 +71,8 @@ def show(console: Console, books: Books, *, ledger: Path, seconds: float) -> Non
     console.print(_who_provided(books))
     console.print(_tree(books.tree))
     console.print()
-    _show_way_on(console, books, ledger)
+    _show_limits(console, limits)
+    _show_way_on(console, books, limits, ledger)
 
 
 def _who_spent(books: Books) -> Table:
@@ -148,7 +150,29 @@ def _line(node: TaskTree, decimals: int, title: str = "") -> Text:
     return line.append("  free", style="dim not bold")
 
 
-def _show_way_on(console: Console, books: Books, ledger: Path) -> None:
+def _show_limits(console: Console, limits: Limits) -> None:
+    """What the budget and the breaker of the demo's second part did."""
+    console.print("When the money runs out", style="bold")
+    limit, asked = format_usd(limits.limit_nanousd), limits.inbox.get("asked", 0)
+    lines = [f"market-research may spend {limit} a task, and had {limits.questions} questions to answer:"]
+    if limits.degraded:
+        lines.append(
+            f"  from question {limits.degraded} on its calls were made cheaper: half of the budget was used"
+        )
+    if limits.inbox:
+        waited = f"it asked for {format_usd(asked)} more, and waited in the inbox ({limits.inbox['approval_id'][:8]})"
+        lines.append(f"  after {limits.before_pause} answers the graph paused: {waited}")
+        lines.append(f"  {LEAD} approved ${APPROVED_USD}, and it went on where it was, paying nothing twice")
+    end = "finished" if limits.is_finished else "did not finish"
+    lines.append(f"  it {end}, at {format_usd(limits.spent_nanousd)} in all")
+    lines.append("price-watch looked up the same price again and again:")
+    lines.append(f"  {limits.looped} searches went out, then: {limits.stopped_by.partition(' From ')[0]}")
+    for line in lines:
+        console.print(plain(line), style="dim" if line.startswith(" ") else "")
+    console.print()
+
+
+def _show_way_on(console: Console, books: Books, limits: Limits, ledger: Path) -> None:
     if books.problems:
         console.print(f"The ledger {ledger} has {len(books.problems)} problems:", style="bold red")
         for problem in books.problems:
@@ -156,7 +180,8 @@ def _show_way_on(console: Console, books: Books, ledger: Path) -> None:
     else:
         console.print(f"The ledger is {ledger}, and every sum in it is right. Go on with:", style="bold")
     at = f"--ledger {shlex.quote(str(ledger))}"
-    for command in ("top --once", f"task {books.task_id}", "verify"):
+    own = ("budgets", "approvals --all", "breakers", f"task {limits.task_id}")
+    for command in ("top --once", f"task {books.task_id}", *own, "verify"):
         console.print(f"  {_program()} {command} {at}", style="green")
 
 

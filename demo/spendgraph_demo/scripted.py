@@ -40,6 +40,8 @@ class ScriptedChatModel(BaseChatModel):
 
     model_name: str = SCRIPTED_CHAT
     max_words: int = 24
+    max_tokens: int = 40
+    """What it announces as its longest answer: words and their punctuation."""
 
     @property
     def _llm_type(self) -> str:
@@ -49,6 +51,7 @@ class ScriptedChatModel(BaseChatModel):
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = "scripted"
         params["ls_model_name"] = self.model_name
+        params["ls_max_tokens"] = self.max_tokens
         return params
 
     def _generate(

@@ -70,12 +70,17 @@ def test_the_report_names_the_model_the_totals_the_ledger_and_the_way_on(tmp_pat
     code, out, err = run_demo("--scripted", "--ledger", str(ledger))
     assert code == 0
     assert "scripted models write the text, no language model: asked for with --scripted" in err
-    assert "spendgraph: 10 of 10 tasks, " in err
+    assert "spendgraph: 12 of 12 tasks, " in err
     assert "10 tasks, 77 steps, $0.0369106" in out
     assert "1 of 77 steps" in out
     assert "One task, step by step: contract-review-acme-" in out
     for command in ("spendgraph top", "spendgraph task contract-review-acme-", "spendgraph verify"):
         assert command in out
+    assert "lead@example.com approved $1, and it went on where it was, paying nothing twice" in out
+    assert (
+        "5 searches went out, then: The tool call was not sent: it trips the breaker 'going in circles'"
+        in " ".join(out.split())
+    )
     assert ledger.exists()
 
 
@@ -89,6 +94,7 @@ def test_json_is_one_document_that_adds_up(tmp_path: Path) -> None:
     assert document["unattributed_nanousd"] == 174_000
     assert sum(cell["cost_nanousd"] for cell in document["spend"]) == 36_736_600
     assert document["problems"] == []
+    assert (document["limits"]["is_finished"], document["limits"]["looped"]) == (True, 5)
 
 
 def test_a_ledger_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
