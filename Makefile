@@ -46,9 +46,10 @@ notebooks: ## run every notebook top to bottom
 	$(MAKE) --no-print-directory $(VENV)/notebooks.stamp; \
 	for notebook in "$${found[@]}"; do echo "$$notebook"; $(BIN)/jupyter execute "$$notebook"; done
 
-bench: $(VENV)/dev.stamp ## what a step costs in time, against LangChain's own usage handler and raw SQLite; what a cap lets through
+bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
-	@$(BIN)/python benchmarks/reservations.py $(ARGS)
+	@$(BIN)/python benchmarks/reservations.py
+	@$(BIN)/python benchmarks/processes.py
 	@$(BIN)/python benchmarks/heartbeat.py
 	@$(BIN)/python benchmarks/cap_use.py
 
@@ -80,6 +81,11 @@ $(VENV)/demo.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
 	@echo "installing spendgraph and what its tests and checks need"
 	@$(PIP) --editable '.[dev]' | $(BRIEFLY)
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@echo "installing the handlers that are measured beside"
+	@$(PIP) --editable '.[bench]' | $(BRIEFLY)
 	@touch $@
 
 $(VENV)/notebooks.stamp: $(VENV)/dev.stamp

@@ -133,7 +133,7 @@ def use_of_cap(reserve: str, *, calls: int, workers: int, seed: int, learned: bo
 
 def _wait_until_it_has_learned(meter: Meter) -> None:
     reservations: Any = meter.recorder.reservations
-    reservations._authority.learning.wait(10)  # noqa: SLF001
+    reservations.authority.learning.wait(10)
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ class Plain(Embeddings):
 def learned(meter: Meter) -> bool:
     """Wait until a meter has looked at the ledger's past."""
     reservations: Any = meter.recorder.reservations
-    return bool(reservations._authority.learning.wait(10))
+    return bool(reservations.authority.learning.wait(10))
 
 
 def in_another_process(path: Path, calls: int) -> None:
@@ -151,4 +151,4 @@ def test_a_cut_answer_teaches_nothing(tmp_path: Path) -> None:
         with pytest.raises(BudgetExceeded):
             list(LongModel().stream("hi", meter.config(ACME)))
         reservations: Any = meter.recorder.reservations
-        assert reservations._authority.history._costs == {}
+        assert reservations.authority.history._costs == {}

@@ -102,7 +102,7 @@ with Meter(path, policy=lenient()) as meter:
     WAYS["invoke"](model, meter.config(PRODUCTION))
     meter.flush()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name("ledger.db-wal").stat().st_size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))  # a WAL that starts anew has no room either
     for way, call in WAYS.items():
         try:
             call(model, meter.config(PRODUCTION))

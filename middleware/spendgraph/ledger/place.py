@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -19,7 +20,12 @@ from spendgraph.errors import LedgerError, LedgerUnavailable
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse.s3fs", "ceph", "fuse.glusterfs"}
 )
+_MAGIC = b"SQLite format 3\x00"
 _memory_names = itertools.count()
+
+_looking = threading.Lock()
+_opened: set[tuple[int, int]] = set()
+"""Device and inode of every file that this process has opened as a ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,11 @@ def prepare(place: Place) -> None:
             " reliable there; use a local disk"
         )
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with _looking:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            status = os.fstat(file)
+            os.close(file)
+            _opened.add((status.st_dev, status.st_ino))
     except FileExistsError:
         check_file(place)
         check_writable(place)
@@ -107,27 +117,37 @@ def prepare(place: Place) -> None:
 
 
 def check_file(place: Place) -> None:
-    """Check that there is a file which can be read; that it is a database is found out by SQLite.
+    """Check that an existing file can be a ledger (or is empty).
 
-    The file is not opened: closing it again would give up every lock that SQLite holds on it in this process, and
-    another process would take itself for the last one and remove the WAL under it.
+    SQLite would take a WAL that lies beside something else for that file's. A file that this process has opened
+    is not looked into again: closing any descriptor of it would give up all locks that SQLite holds on it here, and
+    another process that closes the ledger would take itself for the last one and remove the WAL under us.
 
     Raises:
-        LedgerError: There is something else than a file.
+        LedgerError: It is not a SQLite database.
         LedgerUnavailable: It does not exist or cannot be read.
     """
     path = Path(place.name)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise LedgerError(f"expected a file for the ledger, found something else at {path}")
+        with _looking:
+            if (status.st_dev, status.st_ino) in _opened:
+                return
+            with path.open("rb") as file:
+                start = file.read(len(_MAGIC))
+            if not start or start == _MAGIC:
+                _opened.add((status.st_dev, status.st_ino))
+                return
     except FileNotFoundError:
         raise LedgerUnavailable(f"there is no ledger at {path}") from None
     except OSError as error:
         raise LedgerUnavailable(f"cannot read the ledger {path}: {error.strerror}") from error
-    if not os.access(path, os.R_OK):
-        raise LedgerUnavailable(
-            f"cannot read the ledger {path}: this process may not read it; make it readable"
-        )
+    raise LedgerError(
+        f"{path} is not a SQLite database, or is damaged at its start; restore the ledger from a backup"
+        " or give another path"
+    )
 
 
 def check_writable(place: Place) -> None:
@@ -161,3 +181,12 @@ def filesystem_of(directory: Path, mounts: Path = Path("/proc/mounts")) -> str:
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind
+
+
+def _after_fork_in_child() -> None:
+    """A thread that looked at a file meanwhile is not there to let go."""
+    global _looking
+    _looking = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
