@@ -143,10 +143,13 @@ def build_research(meter: Meter, models: Models) -> Any:
         answered = agent.invoke({"messages": [*state["messages"], question]})
         return {"messages": [question, answered["messages"][-1]], "asked": state["asked"] + 1}
 
+    def more(state: ResearchState) -> str:
+        return "ask" if state["asked"] < len(QUESTIONS) else END
+
     builder: Any = StateGraph(ResearchState)
     builder.add_node("ask", ask)
     builder.add_edge(START, "ask")
-    builder.add_conditional_edges("ask", lambda state: "ask" if state["asked"] < len(QUESTIONS) else END)
+    builder.add_conditional_edges("ask", more)
     return builder.compile(checkpointer=InMemorySaver(), name="research")
 
 
@@ -167,11 +170,13 @@ def _watch_prices(meter: Meter, models: Models, watcher: Watcher, found: Limits)
         made.append(page)
         return {"looked": state["looked"] + 1, "page": page}
 
+    def again(state: WatchState) -> str:  # no page ever says it: the agent would look for ever
+        return END if "sold out" in state["page"] else "look"
+
     builder: Any = StateGraph(WatchState)
     builder.add_node("look", look)
     builder.add_edge(START, "look")
-    # No page ever says it: the agent would look for ever.
-    builder.add_conditional_edges("look", lambda state: END if "sold out" in state["page"] else "look")
+    builder.add_conditional_edges("look", again)
     graph = builder.compile(name="price-watch")
     with meter.task(PRICE_WATCH):
         try:

@@ -175,7 +175,7 @@ def test_a_stand_in_has_its_own_models_limits() -> None:
     assert stand_in(dear, "claude-3-haiku-20240307").max_tokens == 4_096  # no profile says what it takes
     known = stand_in(dear, "claude-opus-4-5")
     assert known.max_tokens == known.profile["max_output_tokens"]
-    assert known.profile["name"] != (dear.profile or {})["name"]
+    assert known.profile.get("name") != (dear.profile or {}).get("name")
     own = claude("http://a.invalid", "claude-sonnet-4-5", max_tokens=700)
     assert stand_in(own, "claude-3-haiku-20240307").max_tokens == 700
 

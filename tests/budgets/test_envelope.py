@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -185,8 +186,12 @@ def test_in_a_block_the_envelope_lives_as_long_as_the_block(meter: Meter) -> Non
 def test_closing_the_meter_gives_everything_back(path: Path) -> None:
     """Also of a task that is never left."""
     meter = Meter(path, policy=policy("0.09"))
-    meter.task(ACME).__enter__()
-    gated(BudgetGate(meter, "0.03"), ScriptedModel()).compile().invoke(START_STATE)
+
+    def never_left() -> None:
+        meter.task(ACME).__enter__()
+        gated(BudgetGate(meter, "0.03"), ScriptedModel()).compile().invoke(START_STATE)
+
+    copy_context().run(never_left)
     assert envelopes(meter.ledger) == [3 * CALL]
     meter.close()
     with Ledger.open(path) as ledger:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_four_of_twenty_branches_are_admitted(tmp_path: Path, way: str, reserve:
 
 
 @contextmanager
-def racers(way: str, processes: int) -> Iterator[list[subprocess.Popen[str]]]:
+def racers(way: str, processes: int) -> Generator[list[subprocess.Popen[str]]]:
     """Processes that share the twenty branches."""
     running = [
         subprocess.Popen(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from spendgraph import Meter
 from spendgraph.clock import utc_us
 from spendgraph.ledger import HeldStep, Hold, HoldRelease, Ledger
 from spendgraph.ledger.grants import Grant, give
-from spendgraph.ledger.holds import LEASE_US, book_expired
+from spendgraph.ledger.holds import LEASE_US, Execute, book_expired
 
 PROCESSES = 3
 MORE_NANOUSD = 400_000
@@ -152,7 +153,7 @@ class Books(RuleBasedStateMachine):
             assert connection.execute(overdrawn).fetchone()[0] == 0
         self.ledger.close()
 
-    def _transact(self, work: Any) -> None:
+    def _transact(self, work: Callable[[Execute], object]) -> None:
         self.ledger._writer.transact(work)  # pyright: ignore[reportPrivateUsage] - what other processes do
 
     def _book(self, step_id: str, hold: Hold, cost: int, **columns: Any) -> None:
