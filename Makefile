@@ -25,7 +25,7 @@ demo: $(VENV)/demo.stamp ## a real agent on a real language model, and who spent
 	@$(BIN)/spendgraph demo $(ARGS)
 
 test: $(VENV)/dev.stamp ## every test, with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 races: $(VENV)/dev.stamp ## twenty branches for the room of four, 200 times: in threads, on loops, in 1 and 4 processes
 	@SPENDGRAPH_RACES=$${SPENDGRAPH_RACES:-200} $(BIN)/python -m pytest -v tests/budgets/test_fanout.py $(ARGS)

@@ -25,6 +25,7 @@ def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SPENDGRAPH_LEDGER", raising=False)
     monkeypatch.delenv("SPENDGRAPH_POLICY", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def call(*arguments: str | Path) -> Said:
         code = main([str(argument) for argument in arguments])

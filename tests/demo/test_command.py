@@ -45,7 +45,7 @@ def run_demo(*arguments: str, env: Mapping[str, str] | None = None) -> tuple[int
     app = typer.Typer()
     app.callback()(lambda: None)
     register(app)
-    result = CliRunner().invoke(app, ["demo", *arguments], env=env)
+    result = CliRunner().invoke(app, ["demo", *arguments], env={"COLUMNS": None, **(env or {})})
     return result.exit_code, result.stdout, result.stderr
 
 
