@@ -28,7 +28,8 @@ from spendgraph import Meter
 from spendgraph.clock import utc_us
 from spendgraph.ledger import HeldStep, Hold, HoldRelease, Ledger
 from spendgraph.ledger.grants import Grant, give
-from spendgraph.ledger.holds import LEASE_US, Execute, book_expired
+from spendgraph.ledger.holds import LEASE_US, book_expired
+from spendgraph.ledger.statements import Execute
 
 PROCESSES = 3
 MORE_NANOUSD = 400_000

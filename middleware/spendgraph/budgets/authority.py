@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from spendgraph.budgets.matching import counters_of
 from spendgraph.budgets.windows import window_at
+from spendgraph.ledger.asks import Shortfall, Want
 from spendgraph.ledger.budgets import BudgetRow
-from spendgraph.ledger.holds import Shortfall, Want
 from spendgraph.ledger.recent import TOLD, recent_costs
 from spendgraph.pricing import (
     KEPT,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from spendgraph.budgets.matching import matches, scope_of, values_of
 from spendgraph.budgets.medians import TaskMedians
 from spendgraph.budgets.windows import span_at
-from spendgraph.ledger.breakers import COUNTERS, Guard
-from spendgraph.ledger.holds import Want
+from spendgraph.ledger.asks import Guard, Want
+from spendgraph.ledger.breakers import COUNTERS
 from spendgraph.money import format_usd, nanousd
 from spendgraph.policy.periods import duration_us
 

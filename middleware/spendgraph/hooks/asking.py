@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.approvals import Standing
-    from spendgraph.ledger.holds import Shortfall
+    from spendgraph.ledger.asks import Shortfall
     from spendgraph.ledger.records import Record
     from spendgraph.notify import Notifier
     from spendgraph.policy import Approvals, Budget

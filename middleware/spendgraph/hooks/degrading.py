@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.hooks.reserving import Reservations
-    from spendgraph.ledger.holds import Ask, Want
+    from spendgraph.ledger.asks import Ask, Want
 
 _HYSTERESIS: Final = 20
 """A window stops degrading a twentieth of its limit below the threshold."""

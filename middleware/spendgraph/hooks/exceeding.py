@@ -10,7 +10,7 @@ from spendgraph.money import format_usd
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Unbounded
     from spendgraph.hooks.refusals import BudgetExceeded, UnboundedCall
-    from spendgraph.ledger.holds import Shortfall
+    from spendgraph.ledger.asks import Shortfall
     from spendgraph.policy import Budget
 
 

@@ -8,9 +8,8 @@ from spendgraph.budgets.ahead import LookAhead
 from spendgraph.budgets.authority import Call
 from spendgraph.hooks.exceeding import exceeded
 from spendgraph.ids import new_id
+from spendgraph.ledger.asks import Ask, Envelope, Hold, Opening, Shortfall
 from spendgraph.ledger.breakers import Blocked
-from spendgraph.ledger.envelopes import Envelope, Opening
-from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import StepRow
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.ledger import Ledger
-    from spendgraph.ledger.holds import Want
+    from spendgraph.ledger.asks import Want
     from spendgraph.notify import Notifier
     from spendgraph.policy import Budget
 

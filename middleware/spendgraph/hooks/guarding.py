@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from spendgraph.budgets.breakers import Guarded, Watch
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.ledger import Ledger
-    from spendgraph.ledger.breakers import Blocked, Guard
+    from spendgraph.ledger.asks import Guard
+    from spendgraph.ledger.breakers import Blocked
     from spendgraph.notify import Notifier
     from spendgraph.policy import Policy
 

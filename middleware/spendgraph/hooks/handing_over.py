@@ -11,16 +11,23 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Call
-    from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.hooks.steps import OpenStep
-    from spendgraph.ledger.holds import Want
+    from spendgraph.ledger.asks import Want
 
 _INTERNAL = "lc_internal_call"
 """LangChain's mark on calls that a middleware makes for itself: a summary, a choice of tools."""
+
+
+class Giver(Protocol):
+    """The meter's recorder, which took a hold and can give it back."""
+
+    def give_back(self, step: OpenStep) -> None:
+        """Give back what is held for a step that was not begun."""
+        ...
 
 
 class Held:
@@ -39,7 +46,7 @@ class Held:
 
     def __init__(
         self,
-        recorder: StepRecorder,
+        recorder: Giver,
         step: OpenStep,
         call: Call,
         wants: tuple[Want, ...],
@@ -65,7 +72,7 @@ class Held:
         if self.claim():
             self.recorder.give_back(self.step)
 
-    def is_for(self, recorder: StepRecorder, inputs: object) -> bool:
+    def is_for(self, recorder: Giver, inputs: object) -> bool:
         """Whether it waits for a call of these messages, however much else of the call was changed since."""
         if recorder is not self.recorder or self._claiming.locked():
             return False
@@ -91,7 +98,7 @@ def left_for_the_call(held: Held) -> Generator[None, None, None]:
         held.release()
 
 
-def waiting(recorder: StepRecorder, inputs: object, metadata: dict[str, Any]) -> Held | None:
+def waiting(recorder: Giver, inputs: object, metadata: dict[str, Any]) -> Held | None:
     """The hold that waits for a call that starts here, if there is one."""
     held = _HELD.get()
     if held is None or metadata.get(_INTERNAL):

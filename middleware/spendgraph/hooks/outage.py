@@ -6,9 +6,10 @@ the ledger, and refuse in an outage too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from spendgraph.errors import LedgerUnavailable
+from spendgraph.hooks.steps import Unheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 
 WAIT_S: Final = 0.05
 """How long a call waits for a ledger that is known to fail, where the policy lets it out anyway."""
-
-
-class Unheld(NamedTuple):
-    """Room that could not be taken: the windows by budget, scope, start and end, and how much it would have been."""
-
-    windows: tuple[tuple[str, str, int, int | None], ...]
-    nanousd: int
-    tokens: int
 
 
 def unheld(wants: Sequence[Want], nanousd: int, tokens: int) -> Unheld:

@@ -16,8 +16,8 @@ from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.outage import unheld
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.streams import Streams
+from spendgraph.ledger.asks import Ask, Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked
-from spendgraph.ledger.holds import Ask, Hold, Shortfall
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
+    from spendgraph.ledger.asks import Want
     from spendgraph.ledger.choosing import Chosen, Ladder
-    from spendgraph.ledger.holds import Want
     from spendgraph.ledger.records import Record
     from spendgraph.notify import Notifier
     from spendgraph.policy import Budget, Policy

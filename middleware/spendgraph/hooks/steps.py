@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Answer, Need
     from spendgraph.budgets.breakers import Watch
-    from spendgraph.hooks.outage import Unheld
     from spendgraph.hooks.places import Place, Run
-    from spendgraph.ledger.holds import Hold
+    from spendgraph.ledger.asks import Hold
     from spendgraph.ledger.records import StepRow
+
+
+class Unheld(NamedTuple):
+    """Room that could not be taken: the windows by budget, scope, start and end, and how much it would have been."""
+
+    windows: tuple[tuple[str, str, int, int | None], ...]
+    nanousd: int
+    tokens: int
 
 
 class OpenStep:

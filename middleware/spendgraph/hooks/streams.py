@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from spendgraph.errors import LedgerUnavailable
+from spendgraph.ledger.asks import Shortfall
 from spendgraph.ledger.growth import Wish, extend
-from spendgraph.ledger.holds import Shortfall
 from spendgraph.pricing import Reported, Usage, estimate_usage
 from spendgraph.pricing.estimate import BYTES_PER_TOKEN
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.rows import StepRows
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.ledger import Ledger
-    from spendgraph.ledger.holds import Hold
+    from spendgraph.ledger.asks import Hold
     from spendgraph.ledger.records import StepRow
     from spendgraph.policy import Budget
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from spendgraph.ledger.breakers import Blocked, Guard
+from spendgraph.ledger.asks import Ask, Envelope, Guard, Hold, Opening, Shortfall, Want
+from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import BudgetRow
-from spendgraph.ledger.envelopes import Envelope, Opening
-from spendgraph.ledger.holds import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.ledger import Ledger
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import (

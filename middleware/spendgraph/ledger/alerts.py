@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from spendgraph.clock import Clock
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.statements import Execute
     from spendgraph.ledger.watching import Watcher
     from spendgraph.ledger.writer import Writer
 

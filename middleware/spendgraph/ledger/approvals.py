@@ -16,8 +16,8 @@ from spendgraph.ledger.grants import Grant, give
 from spendgraph.ledger.statements import AGAIN
 
 if TYPE_CHECKING:
-    from spendgraph.ledger.holds import Execute
     from spendgraph.ledger.records import Record
+    from spendgraph.ledger.statements import Execute
 
 Kind = Literal["approve", "acknowledge"]
 State = Literal["pending", "approved", "denied", "expired"]

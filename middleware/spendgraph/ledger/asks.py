@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from spendgraph.ledger.breakers import Guard
-    from spendgraph.ledger.envelopes import Envelope, Opening
-    from spendgraph.ledger.grants import Draw
     from spendgraph.ledger.records import Record, StepRow
+
+
+WindowKey = tuple[str, str, int]
+"""Budget, scope and start: what a window is known by before it has an id."""
+
+Draw = tuple[str, int]
+"""A grant's id, and how much of it, in its unit."""
 
 
 class Want(NamedTuple):
@@ -33,6 +37,51 @@ class Want(NamedTuple):
     unit: str
     limit: int | None
     notes: tuple[int, ...] = ()
+
+
+class Envelope(NamedTuple):
+    """An envelope as the process knows it that may draw from it: its id, its windows and their keys in the same order."""
+
+    envelope_id: str
+    windows: tuple[int, ...]
+    keys: tuple[WindowKey, ...]
+
+
+class Opening(NamedTuple):
+    """An envelope to be opened, in the place of the one that the same gate of the task took before, and of others."""
+
+    envelope_id: str
+    task_id: str
+    gate: str
+    replaces: tuple[str, ...] = ()
+
+
+class Guard(NamedTuple):
+    """A breaker that a call must find closed.
+
+    Attributes:
+        breaker: Its name.
+        scope: Whose: `tenant=acme`, `task=<id>`, or empty.
+        open_for_us: How long it is open once it trips.
+        condition: What trips it, for people.
+        counter: The name of its windows, if it counts money; else empty.
+        owner: Who answers for it.
+        to: Who else is told.
+        seen: When the task made calls identical to this one, where a loop trips it.
+        most: Tripped by so many of them; 0 where no loop does.
+        may_probe: The call may be the one that tries.
+    """
+
+    breaker: str
+    scope: str
+    open_for_us: int
+    condition: str
+    counter: str = ""
+    owner: str = ""
+    to: tuple[str, ...] = ()
+    seen: tuple[int, ...] = ()
+    most: int = 0
+    may_probe: bool = True
 
 
 class Ask(NamedTuple):
@@ -88,7 +137,3 @@ class Shortfall(NamedTuple):
     asked: int
     threshold: int | None = None
     missing: int = 0
-
-
-WindowKey = tuple[str, str, int]
-"""Budget, scope and start: what a window is known by before it has an id."""

@@ -20,8 +20,9 @@ from spendgraph.ledger.statements import STATEMENTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.asks import Guard
     from spendgraph.ledger.records import StepRow
+    from spendgraph.ledger.statements import Execute
 
 COUNTERS: Final = "breaker:"
 """Before a breaker's name this is the name of its counters in `windows`; no budget is called so."""
@@ -31,34 +32,6 @@ ANSWERED: Final = frozenset({"ok", "cut"})
 
 _ROLLED_US: Final = 61_250_000
 """What a rolling minute counts at most: it, and its oldest part whole."""
-
-
-class Guard(NamedTuple):
-    """A breaker that a call must find closed.
-
-    Attributes:
-        breaker: Its name.
-        scope: Whose: `tenant=acme`, `task=<id>`, or empty.
-        open_for_us: How long it is open once it trips.
-        condition: What trips it, for people.
-        counter: The name of its windows, if it counts money; else empty.
-        owner: Who answers for it.
-        to: Who else is told.
-        seen: When the task made calls identical to this one, where a loop trips it.
-        most: Tripped by so many of them; 0 where no loop does.
-        may_probe: The call may be the one that tries.
-    """
-
-    breaker: str
-    scope: str
-    open_for_us: int
-    condition: str
-    counter: str = ""
-    owner: str = ""
-    to: tuple[str, ...] = ()
-    seen: tuple[int, ...] = ()
-    most: int = 0
-    may_probe: bool = True
 
 
 class Blocked(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.statements import Execute
 
 
 class BudgetRow(NamedTuple):

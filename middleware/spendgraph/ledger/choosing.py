@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.ledger import envelopes, grants, guarding
+from spendgraph.ledger.asks import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.breakers import Blocked
-from spendgraph.ledger.holds import Ask, Hold, Shortfall, Want, open_windows, reserve, standing
+from spendgraph.ledger.holds import open_windows, reserve, standing
 
 if TYPE_CHECKING:
-    from spendgraph.ledger.envelopes import Envelope
-    from spendgraph.ledger.holds import Execute, WindowKey
+    from spendgraph.ledger.asks import Envelope, WindowKey
+    from spendgraph.ledger.statements import Execute
 
 _ALL: Final = 2**62
 """More than any envelope has."""

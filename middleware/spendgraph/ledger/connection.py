@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger.place import Place, check_file, prepare
-from spendgraph.ledger.snapshot import ensure_schema, pending_migrations
+from spendgraph.ledger.upgrade import ensure_schema, pending_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,24 +21,8 @@ from spendgraph.ledger import grants
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spendgraph.ledger.holds import Execute, Want, WindowKey
-
-
-class Envelope(NamedTuple):
-    """An envelope as the process knows it that may draw from it: its id, its windows and their keys in the same order."""
-
-    envelope_id: str
-    windows: tuple[int, ...]
-    keys: tuple[WindowKey, ...]
-
-
-class Opening(NamedTuple):
-    """An envelope to be opened, in the place of the one that the same gate of the task took before, and of others."""
-
-    envelope_id: str
-    task_id: str
-    gate: str
-    replaces: tuple[str, ...] = ()
+    from spendgraph.ledger.asks import Draw, Envelope, Opening, Want
+    from spendgraph.ledger.statements import Execute
 
 
 class Offer(NamedTuple):
@@ -132,7 +116,7 @@ def open_one(
     holder: str,
     windows: Sequence[int],
     nanousd: int,
-    draws: Sequence[grants.Draw],
+    draws: Sequence[Draw],
     lease_until_us: int,
 ) -> None:
     """Set the room aside that was found in these windows."""

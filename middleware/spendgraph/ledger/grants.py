@@ -14,10 +14,8 @@ from spendgraph.ids import new_id
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spendgraph.ledger.holds import Execute, Want
-
-Draw = tuple[str, int]
-"""A grant's id, and how much of it, in its unit."""
+    from spendgraph.ledger.asks import Draw, Want
+    from spendgraph.ledger.statements import Execute
 
 _OF_WINDOW: Final = """\
 SELECT grant_id, task_id, CASE WHEN expires_us <= ?5 THEN used ELSE amount END, used FROM grants

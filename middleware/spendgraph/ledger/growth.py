@@ -16,15 +16,16 @@ import orjson
 
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger import envelopes, grants, holds
-from spendgraph.ledger.holds import LEASE_US, Hold, Shortfall, Want
+from spendgraph.ledger.asks import Hold, Shortfall, Want
+from spendgraph.ledger.holds import LEASE_US
 from spendgraph.ledger.records import StepRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spendgraph.ledger.envelopes import Envelope
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.asks import Draw, Envelope
     from spendgraph.ledger.ledger import Ledger
+    from spendgraph.ledger.statements import Execute
 
 
 class Wish(NamedTuple):
@@ -124,7 +125,7 @@ def grow(execute: Execute, wish: Wish, now_us: int) -> Hold | Shortfall:
             return Shortfall(want, spent, held, least[want.unit])
         more[want.unit] = min(more[want.unit], room)
     nanousd, tokens = more["nanousd"], more["tokens"]
-    drawn: list[grants.Draw] = []
+    drawn: list[Draw] = []
     for want, room in limited:
         over = more[want.unit] - room
         if over > 0:

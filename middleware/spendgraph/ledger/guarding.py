@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spendgraph.ledger import breakers, holds
+from spendgraph.ledger.asks import Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked, Trip
-from spendgraph.ledger.holds import Hold, Shortfall
 from spendgraph.ledger.statements import AGAIN
 from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spendgraph.ledger.breakers import Guard, Standing
-    from spendgraph.ledger.holds import Ask, Execute, Want, WindowKey
+    from spendgraph.ledger.asks import Ask, Guard, Want, WindowKey
+    from spendgraph.ledger.breakers import Standing
+    from spendgraph.ledger.statements import Execute
 
 Known = dict[tuple[str, str], "Standing"]
 

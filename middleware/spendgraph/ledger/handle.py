@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from spendgraph.ledger.holds import Execute
     from spendgraph.ledger.place import Place
+    from spendgraph.ledger.statements import Execute
 
 T = TypeVar("T")
 

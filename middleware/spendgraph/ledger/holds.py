@@ -9,25 +9,18 @@ amount by whoever comes next: the call may well have been paid for.
 # ruff: noqa: S608 - every name in these statements is written in this package
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from spendgraph.ledger import approvals, breakers, envelopes, grants
-from spendgraph.ledger.asks import Ask, Hold, Shortfall, Want, WindowKey
+from spendgraph.ledger.asks import Ask, Draw, Hold, Shortfall, Want, WindowKey
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
-from spendgraph.ledger.statements import AGAIN, INSERT_STEP, OVERRUN, STEPS_AT_ONCE
-
-if TYPE_CHECKING:
-    import sqlite3
-
-__all__ = ["Ask", "Hold", "Shortfall", "Want", "WindowKey"]
-
-Execute = Callable[..., "sqlite3.Cursor"]
+from spendgraph.ledger.statements import AGAIN, INSERT_STEP, OVERRUN, STEPS_AT_ONCE, Execute
 
 UNHEARD: Final = "the end of the call was never heard"
 """The note on a step that was booked because nobody said how it ended."""
@@ -141,7 +134,7 @@ def reserve(
     windows, counters = open_windows(execute, ask.wants, known)
     sql = statements(len(windows))
     offered = envelopes.offer(execute, ask.wants, ask.nanousd, ask.envelopes)
-    draws: tuple[grants.Draw, ...] = ()
+    draws: tuple[Draw, ...] = ()
     for want, row in zip(ask.wants, counters, strict=True):
         if want.limit is None:
             continue

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spendgraph.clock import Clock
     from spendgraph.ledger.approvals import Decided, Decision, Question, Standing
     from spendgraph.ledger.grants import Grant
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.statements import Execute
 
 T = TypeVar("T")
 

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Final
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger import choosing, guarding, holds, watching
+from spendgraph.ledger.asks import Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.choosing import Chosen
 from spendgraph.ledger.connection import BUSY_DEADLINE_S
-from spendgraph.ledger.holds import Hold, Shortfall
 from spendgraph.ledger.records import EnvelopeRelease, HoldRelease
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spendgraph.ledger.asks import Ask, Want
     from spendgraph.ledger.choosing import Ladder
-    from spendgraph.ledger.holds import Ask, Execute, Want
+    from spendgraph.ledger.statements import Execute
     from spendgraph.ledger.writer import Writer
 
 KEEP_S: Final = 30.0

@@ -10,6 +10,7 @@ from spendgraph.clock import Clock, from_us, utc_us
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping, registry
 from spendgraph.ledger.alerts import AlertBook
+from spendgraph.ledger.asks import Hold
 from spendgraph.ledger.behind import Behind
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import register
@@ -17,7 +18,6 @@ from spendgraph.ledger.choosing import Chosen
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
-from spendgraph.ledger.holds import Hold
 from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
+    from spendgraph.ledger.asks import Ask, Shortfall
     from spendgraph.ledger.budgets import BudgetRow
     from spendgraph.ledger.choosing import Ladder
-    from spendgraph.ledger.holds import Ask, Execute, Shortfall
     from spendgraph.ledger.records import CostBasis, Record, StepRow
+    from spendgraph.ledger.statements import Execute
     from spendgraph.ledger.writer import Writer
 
 T = TypeVar("T")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from spendgraph.ledger.records import (
     ContextRow,
@@ -13,6 +14,12 @@ from spendgraph.ledger.records import (
     TaskOutcome,
     TaskStart,
 )
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Execute = Callable[..., "sqlite3.Cursor"]
+"""Runs a statement in a transaction that somebody else begins and commits."""
 
 
 def _insert(table: str, key: str, columns: tuple[str, ...], rows: int = 1) -> str:

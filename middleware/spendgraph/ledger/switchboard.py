@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spendgraph.clock import Clock
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.statements import Execute
 
 
 class Switchboard:

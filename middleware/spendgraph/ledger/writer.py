@@ -31,8 +31,9 @@ from spendgraph.ledger.writing import write
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spendgraph.ledger.holds import Execute, WindowKey
+    from spendgraph.ledger.asks import WindowKey
     from spendgraph.ledger.place import Place
+    from spendgraph.ledger.statements import Execute
     from spendgraph.ledger.watching import Watcher
 
 T = TypeVar("T")

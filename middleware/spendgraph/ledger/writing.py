@@ -12,7 +12,7 @@ from spendgraph.ledger.statements import AGAIN, STATEMENTS, STEPS_AT_ONCE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spendgraph.ledger.holds import Execute
+    from spendgraph.ledger.statements import Execute
 
 
 def write(execute: Execute, records: Sequence[Record]) -> None:

@@ -11,7 +11,7 @@ from spendgraph.notify.thresholds import exhausted_us
 if TYPE_CHECKING:
     from spendgraph.ledger.alerts import WindowSpent
     from spendgraph.ledger.approvals import Standing
-    from spendgraph.ledger.holds import Shortfall
+    from spendgraph.ledger.asks import Shortfall
     from spendgraph.notify.thresholds import Level, Watched
     from spendgraph.policy import Budget
 

@@ -1,7 +1,7 @@
 """The schema of the ledger, as sqlite-utils migrations.
 
 A released migration is never edited: what comes next is a new `mNNN_verb_noun`. Importing this package
-imports sqlite-utils (and pandas where it is installed), so only `schema.py` and `snapshot.migrate` do it, and only when a ledger
+imports sqlite-utils (and pandas where it is installed), so only `schema.py` and `upgrade.migrate` do it, and only when a ledger
 really is older than this version or the snapshot is made anew. `docs/decisions/0001-schema-snapshot.md`
 says how a fresh ledger is made without it.
 """
