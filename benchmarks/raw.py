@@ -42,7 +42,12 @@ class RawReservations:
         )
         self.execute = self.connection.cursor().execute
         self.longest_wait = 0.0
-        for pragma in ("synchronous = NORMAL", "wal_autocheckpoint = 10000", "foreign_keys = ON"):
+        for pragma in (
+            "synchronous = NORMAL",
+            "wal_autocheckpoint = 10000",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+        ):
             self.execute(f"PRAGMA {pragma}")
         self.windows: list[int] = []
         for name in windows:

@@ -6,7 +6,7 @@ reserved: nobody else can take the room in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.ledger import envelopes, grants, guarding
@@ -15,7 +15,8 @@ from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.holds import open_windows, reserve, standing
 
 if TYPE_CHECKING:
-    from spendgraph.ledger.asks import Envelope, WindowKey
+    from spendgraph.ledger.asks import Envelope
+    from spendgraph.ledger.known import KnownWindows
     from spendgraph.ledger.statements import Execute
 
 _ALL: Final = 2**62
@@ -61,7 +62,7 @@ class Chosen(NamedTuple):
     hold: Hold
 
 
-def rooms(execute: Execute, ladder: Ladder, now_us: int, known: Mapping[WindowKey, int]) -> tuple[Room, ...]:
+def rooms(execute: Execute, ladder: Ladder, now_us: int, known: KnownWindows) -> tuple[Room, ...]:
     """What is spent, held and left in the windows of a call."""
     wants = ladder.wants
     _, counters = open_windows(execute, wants, known)
@@ -83,7 +84,7 @@ def reserve_first(
     ladder: Ladder,
     holder: str,
     now_us: int,
-    known: Mapping[WindowKey, int],
+    known: KnownWindows,
     *,
     is_counted: bool = False,
 ) -> Chosen | Shortfall | Blocked | None:

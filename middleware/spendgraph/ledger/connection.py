@@ -143,6 +143,8 @@ def _open_writer(place: Place) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 10000")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What a statement keeps aside is small; by default RETURNING opens a file for it each time.
+        connection.execute("PRAGMA temp_store = MEMORY")
         if not connection.execute("SELECT 1 FROM settings WHERE key = 'secret'").fetchone():
             connection.execute(
                 "INSERT INTO settings (key, value) VALUES ('secret', ?) ON CONFLICT (key) DO NOTHING",

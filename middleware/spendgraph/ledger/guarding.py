@@ -15,17 +15,16 @@ from spendgraph.ledger.statements import AGAIN
 from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from spendgraph.ledger.asks import Ask, Guard, Want, WindowKey
+    from spendgraph.ledger.asks import Ask, Guard, Want
     from spendgraph.ledger.breakers import Standing
+    from spendgraph.ledger.known import KnownWindows
     from spendgraph.ledger.statements import Execute
 
 Known = dict[tuple[str, str], "Standing"]
 
 
 def reserve(
-    execute: Execute, ask: Ask, holder: str, now_us: int, known: Mapping[WindowKey, int], *, is_counted: bool
+    execute: Execute, ask: Ask, holder: str, now_us: int, known: KnownWindows, *, is_counted: bool
 ) -> Hold | Shortfall | Blocked:
     """Take room in every window if every breaker lets the call through.
 
@@ -34,7 +33,7 @@ def reserve(
         ask: How much room, where, and the breakers.
         holder: The process that will make the call.
         now_us: The time.
-        known: Ids of windows by their keys, of those that are committed.
+        known: The ids of windows that are committed.
         is_counted: Everything known is counted: a breaker whose limit the call would pass trips. Else that is a
             shortfall like any other.
     """

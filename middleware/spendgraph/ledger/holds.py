@@ -9,7 +9,7 @@ amount by whoever comes next: the call may well have been paid for.
 # ruff: noqa: S608 - every name in these statements is written in this package
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -17,8 +17,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from spendgraph.ledger import approvals, breakers, envelopes, grants
-from spendgraph.ledger.asks import Ask, Draw, Hold, Shortfall, Want, WindowKey
+from spendgraph.ledger.asks import Ask, Draw, Hold, Shortfall, Want
 from spendgraph.ledger.corrections import late_correction
+from spendgraph.ledger.known import KnownWindows
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
 from spendgraph.ledger.statements import AGAIN, INSERT_STEP, OVERRUN, STEPS_AT_ONCE, Execute
 
@@ -113,7 +114,7 @@ def reserve(
     ask: Ask,
     holder: str,
     now_us: int,
-    known: Mapping[WindowKey, int],
+    known: KnownWindows,
     *,
     is_counted: bool = False,
 ) -> Hold | Shortfall:
@@ -126,7 +127,7 @@ def reserve(
         ask: How much room, and where.
         holder: The process that will make the call.
         now_us: The time, from which the lease counts.
-        known: Ids of windows by their keys, of those that are committed.
+        known: The ids of windows that are committed.
         is_counted: Everything known is counted. Before, what is held may be spent already.
     """
     if ask.opens is not None:
@@ -184,10 +185,12 @@ def standing(execute: Execute, want: Want, row: Sequence[int]) -> tuple[int, int
 
 
 def open_windows(
-    execute: Execute, wants: Sequence[Want], known: Mapping[WindowKey, int]
+    execute: Execute, wants: tuple[Want, ...], known: KnownWindows
 ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
     """The ids of windows, which are opened if nobody has asked for them yet, and their counters."""
-    windows = tuple(known.get(want[:3]) or _window(execute, want) for want in wants)
+    windows = known.all_of(wants)
+    if windows is None:
+        windows = tuple(known.one(want) or _window(execute, want) for want in wants)
     sql = statements(len(windows)).counters
     counters = {row[0]: row for row in execute(sql, windows)}
     if len(counters) < len(windows):  # somebody has pruned what was known

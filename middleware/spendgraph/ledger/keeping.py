@@ -15,8 +15,6 @@ from spendgraph.ledger.connection import BUSY_DEADLINE_S
 from spendgraph.ledger.records import EnvelopeRelease, HoldRelease
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from spendgraph.ledger.asks import Ask, Want
     from spendgraph.ledger.choosing import Ladder
     from spendgraph.ledger.statements import Execute
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 
 KEEP_S: Final = 30.0
 """How often a process renews the leases of its holds."""
-
-
-_MOST_KNOWN: Final = 10_000
 
 
 def reserve(
@@ -113,16 +108,12 @@ def reserve_first(
     return found
 
 
-def _remember(writer: Writer, wants: Sequence[Want], hold: Hold) -> None:
+def _remember(writer: Writer, wants: tuple[Want, ...], hold: Hold) -> None:
     """Keep the ids of windows, now that they are committed, and the hold's lease alive."""
     if not hold.windows:
         return
-    if len(writer.windows) > _MOST_KNOWN:
-        writer.windows.clear()
-    # Only now: what was opened in a transaction that failed has no id.
-    writer.windows.update(
-        zip((want[:3] for want in wants), hold.windows, strict=False)
-    )  # a breaker's come last
+    # Only now: what was opened in a transaction that failed has no id. A breaker's windows come last.
+    writer.windows.remember(wants, hold.windows)
     if not writer.keeps_holds:
         writer.keeps_holds = True
         writer.thread.signal()  # which renews the leases from now on

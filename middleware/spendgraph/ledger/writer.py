@@ -24,6 +24,7 @@ from spendgraph.ledger.aside import Aside
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose
 from spendgraph.ledger.handle import Handle
 from spendgraph.ledger.journal import Journal
+from spendgraph.ledger.known import KnownWindows
 from spendgraph.ledger.records import ContextRow, PriceRow, Record
 from spendgraph.ledger.thread import LedgerThread
 from spendgraph.ledger.writing import write
@@ -31,7 +32,6 @@ from spendgraph.ledger.writing import write
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spendgraph.ledger.asks import WindowKey
     from spendgraph.ledger.place import Place
     from spendgraph.ledger.statements import Execute
     from spendgraph.ledger.watching import Watcher
@@ -93,7 +93,7 @@ class Writer:
         self.keeps_holds = False
         self.watchers: list[Watcher] = []
         self.owes_overrun = False
-        self.windows: dict[WindowKey, int] = {}
+        self.windows = KnownWindows()
         self._handle = Handle(place, self.windows.clear)
         self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
 
