@@ -295,3 +295,42 @@ def test_many_steps_booked_together_are_each_booked_once(books: Ledger, path: Pa
     assert window(books) == (total, 0)
     assert rows(path, "SELECT count(*) FROM steps") == [(37,)]
     assert books.verify() == []
+
+
+def test_windows_that_are_asked_for_again_are_known_and_full_to_the_last_unit(books: Ledger) -> None:
+    """The second time one statement asks and takes; the limit, in each window's own unit, is met exactly."""
+    wants = (want(), want(2, budget="calls", unit="calls"), want(30, budget="tokens", unit="tokens"))
+    assert isinstance(books.reserve(ask("s1", CENT, *wants)), Hold)
+    assert isinstance(books.reserve(ask("s2", 2 * CENT, *wants, tokens=20)), Hold)
+    assert window(books) == (0, 3 * CENT)
+    for nanousd, changed in ((1, wants[:1]), (0, wants[1:2]), (0, wants[2:])):
+        found = books.reserve(ask("s3", nanousd, *changed, tokens=1))
+        assert isinstance(found, Shortfall)
+        assert found.want == changed[0]
+    assert window(books) == (0, 3 * CENT)
+
+
+def test_a_known_window_that_was_pruned_is_opened_anew(books: Ledger) -> None:
+    """What the others were given by the statement that missed it is taken back."""
+    wants = (want(), want(budget="other"))
+    assert isinstance(books.reserve(ask("s1", CENT, *wants)), Hold)
+    books.book(HoldRelease("s1"))
+    books.transact(lambda execute: execute("DELETE FROM windows WHERE budget = 'other'"))
+    hold = books.reserve(ask("s2", CENT, *wants))
+    assert isinstance(hold, Hold)
+    assert window(books) == (0, CENT)
+    assert window(books, "other") == (0, CENT)
+    books.book(held(hold, step("s2", cost_nanousd=CENT)))
+    assert books.verify() == []
+
+
+def test_a_known_window_past_a_threshold_wants_a_note(books: Ledger) -> None:
+    """The statement that asks and takes does not pass one."""
+    noted = want(notes=(CENT,))
+    books.book(held(books.reserve(ask("s1", CENT - 1, noted)), step("s1", cost_nanousd=CENT - 1)))
+    assert isinstance(books.reserve(ask("s2", 1, noted)), Hold)
+    books.book(HoldRelease("s2"))
+    books.book(held(books.reserve(ask("s3", 1, noted)), step("s3", cost_nanousd=1)))
+    found = books.reserve(ask("s4", 1, noted))
+    assert isinstance(found, Shortfall)
+    assert found.threshold == CENT

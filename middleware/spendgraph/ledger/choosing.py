@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from spendgraph.ledger import envelopes, grants, guarding
 from spendgraph.ledger.asks import Ask, Hold, Shortfall, Want
 from spendgraph.ledger.breakers import Blocked
-from spendgraph.ledger.holds import open_windows, reserve, standing
+from spendgraph.ledger.counters import open_windows, standing
+from spendgraph.ledger.taking import reserve
 
 if TYPE_CHECKING:
     from spendgraph.ledger.asks import Envelope

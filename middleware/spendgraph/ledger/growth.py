@@ -17,6 +17,7 @@ import orjson
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger import envelopes, grants, holds
 from spendgraph.ledger.asks import Hold, Shortfall, Want
+from spendgraph.ledger.counters import standing, statements
 from spendgraph.ledger.holds import LEASE_US
 from spendgraph.ledger.records import StepRow
 
@@ -105,7 +106,7 @@ def grow(execute: Execute, wish: Wish, now_us: int) -> Hold | Shortfall:
     corrects what was booked.
     """
     windows = wish.hold.windows
-    sql = holds.statements(len(windows))
+    sql = statements(len(windows))
     counters = {row[0]: row for row in execute(sql.counters, windows)}
     more = {"nanousd": wish.nanousd, "tokens": wish.tokens}
     least = {"nanousd": wish.least_nanousd, "tokens": wish.least_tokens}
@@ -114,7 +115,7 @@ def grow(execute: Execute, wish: Wish, now_us: int) -> Hold | Shortfall:
     for want, window_id in zip(wish.wants, windows, strict=True):
         if want.limit is None or want.unit == "calls":
             continue
-        spent, held = holds.standing(execute, want, counters.get(window_id, _ALL_ZERO))
+        spent, held = standing(execute, want, counters.get(window_id, _ALL_ZERO))
         if want.unit == "nanousd":
             held -= credit.get(want[:2], 0)
         room = want.limit - spent - held
@@ -154,7 +155,7 @@ def shrink(execute: Execute, wish: Wish, grown: Hold) -> None:
     grants.put_back(execute, [(each, amount - before.get(each, 0)) for each, amount in grown.draws])
     if execute(_SHRINK, (nanousd, tokens, wish.step_id)).rowcount:
         windows = wish.hold.windows
-        execute(holds.statements(len(windows)).take, (-nanousd, -tokens, 0, *windows))
+        execute(statements(len(windows)).take, (-nanousd, -tokens, 0, *windows))
         envelopes.settle(execute, back, nanousd)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spendgraph.ledger import breakers, holds
+from spendgraph.ledger import breakers, taking
 from spendgraph.ledger.asks import Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked, Trip
 from spendgraph.ledger.statements import AGAIN
@@ -58,7 +58,7 @@ def reserve(
         return Hold((), 0, 0)
     if any(row.forgiven_nanousd for row in rows.values()):
         ask = ask._replace(wants=tuple(_forgiving(want, ask.breakers, rows) for want in ask.wants))
-    found = holds.reserve(execute, ask, holder, now_us, known, is_counted=is_counted)
+    found = taking.reserve(execute, ask, holder, now_us, known, is_counted=is_counted)
     if isinstance(found, Shortfall):
         guard_of_it = _guard_of(found.want, ask.breakers)
         if guard_of_it is None or not is_counted:

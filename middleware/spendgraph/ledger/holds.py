@@ -1,4 +1,4 @@
-"""Room in budgets: taken before a call, given back or turned into spending after it.
+"""Holds: room that was taken before a call, given back or turned into spending after it.
 
 Everything here is part of a transaction that somebody else begins and commits, and counts in `windows` what
 `holds` and `step_windows` say, so that every counter can be derived again. A hold is kept by the process that
@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
-from spendgraph.ledger import approvals, breakers, envelopes, grants
-from spendgraph.ledger.asks import Ask, Draw, Hold, Shortfall, Want
+from spendgraph.ledger import breakers, envelopes, grants
 from spendgraph.ledger.corrections import late_correction
-from spendgraph.ledger.known import KnownWindows
+from spendgraph.ledger.counters import statements, window_id
 from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
-from spendgraph.ledger.statements import AGAIN, INSERT_STEP, OVERRUN, STEPS_AT_ONCE, Execute
+from spendgraph.ledger.statements import INSERT_STEP, OVERRUN, STEPS_AT_ONCE, Execute
 
 UNHEARD: Final = "the end of the call was never heard"
 """The note on a step that was booked because nobody said how it ended."""
@@ -30,64 +29,15 @@ LEASE_US: Final = 120_000_000
 """How long a hold outlives a process that was killed, at most."""
 
 
-_FIND: Final = "SELECT window_id FROM windows WHERE budget = ? AND scope = ? AND start_us = ?"
-
-_OPEN: Final = """\
-INSERT INTO windows (budget, scope, start_us, end_us) VALUES (?, ?, ?, ?)
-ON CONFLICT (budget, scope, start_us) DO NOTHING"""
-
-_ROLLED: Final = """\
-SELECT 0, coalesce(sum(spent_nanousd), 0), coalesce(sum(held_nanousd), 0), coalesce(sum(spent_tokens), 0),
-  coalesce(sum(held_tokens), 0), coalesce(sum(spent_calls), 0), coalesce(sum(held_calls), 0)
-FROM windows WHERE budget = ? AND scope = ? AND start_us >= ?"""
-
-_AT: Final = {"nanousd": 1, "tokens": 3, "calls": 5}
-"""Where a row of counters has what is spent in a unit; what is held comes next."""
-
 _ENTRY, _STATUS, _COST, _INPUT, _OUTPUT = (
     StepRow._fields.index(name)
     for name in ("entry", "status", "cost_nanousd", "input_tokens", "output_tokens")
 )
 """Where a step's row has what is counted."""
 
-_HOLD: Final = """\
-INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)
-VALUES (?, ?, ?, ?, ?, ?, ?)"""
-
 _EXPIRED: Final = "SELECT windows, held_nanousd, held_tokens, step FROM holds WHERE lease_until_us < ?"
 _RENEW: Final = "UPDATE holds SET lease_until_us = ? WHERE holder = ?"
 _BOOKED: Final = f"SELECT {', '.join(StepRow._fields)} FROM steps WHERE step_id = ?"
-
-
-class Statements(NamedTuple):
-    """The SQL of a call that counts in so many windows: few statements, however many windows.
-
-    sqlite3 releases the interpreter's lock around each, and a thread beside a busy one waits milliseconds to get
-    it back.
-    """
-
-    counters: str
-    take: str
-    settle: str
-
-
-@cache
-def statements(windows: int) -> Statements:
-    """The SQL of a call that counts in so many windows."""
-    ids = ", ".join("?" * windows)
-    return Statements(
-        f"""\
-SELECT window_id, spent_nanousd, held_nanousd, spent_tokens, held_tokens, spent_calls, held_calls
-FROM windows WHERE window_id IN ({ids})""",
-        f"""\
-UPDATE windows SET held_nanousd = held_nanousd + ?, held_tokens = held_tokens + ?, held_calls = held_calls + ?
-WHERE window_id IN ({ids})""",
-        f"""\
-UPDATE windows SET
-  spent_nanousd = spent_nanousd + ?, spent_tokens = spent_tokens + ?, spent_calls = spent_calls + ?,
-  held_nanousd = held_nanousd - ?, held_tokens = held_tokens - ?, held_calls = held_calls - ?
-WHERE window_id IN ({ids})""",
-    )
 
 
 @cache
@@ -107,109 +57,6 @@ def _drop(steps: int) -> str:
 def _charges(pairs: int) -> str:
     rows = ", ".join(["(?, ?)"] * pairs)
     return f"INSERT INTO step_windows (step_id, window_id) VALUES {rows} ON CONFLICT DO NOTHING"
-
-
-def reserve(
-    execute: Execute,
-    ask: Ask,
-    holder: str,
-    now_us: int,
-    known: KnownWindows,
-    *,
-    is_counted: bool = False,
-) -> Hold | Shortfall:
-    """Take room in every window, or in none.
-
-    With a shortfall nothing was changed but windows that nobody had asked for yet.
-
-    Args:
-        execute: Executes a statement of the transaction.
-        ask: How much room, and where.
-        holder: The process that will make the call.
-        now_us: The time, from which the lease counts.
-        known: The ids of windows that are committed.
-        is_counted: Everything known is counted. Before, what is held may be spent already.
-    """
-    if ask.opens is not None:
-        envelopes.make_way(execute, ask.opens)
-    windows, counters = open_windows(execute, ask.wants, known)
-    sql = statements(len(windows))
-    offered = envelopes.offer(execute, ask.wants, ask.nanousd, ask.envelopes)
-    draws: tuple[Draw, ...] = ()
-    for want, row in zip(ask.wants, counters, strict=True):
-        if want.limit is None:
-            continue
-        asked = ask.nanousd if want.unit == "nanousd" else ask.tokens if want.unit == "tokens" else 1
-        spent, held = standing(execute, want, row)
-        unnoted = first_unnoted(execute, want, spent if is_counted else spent + held)
-        if unnoted is not None:
-            return Shortfall(want, spent, held, asked, unnoted)
-        if offered.credit and want.unit == "nanousd":
-            held -= offered.credit.get(want[:2], 0)
-        over = spent + held + asked - want.limit
-        if over > 0:
-            drawn = grants.beyond(execute, want, ask.step.task_id, over, now_us)
-            if drawn is None:
-                missing = over - grants.allowed(execute, want, ask.step.task_id, now_us)
-                return Shortfall(want, spent, held, asked, None, missing)
-            draws += drawn
-    if ask.is_question:
-        return Hold(windows, 0, 0)
-    for record in ask.first:
-        for insert in AGAIN[type(record)]:
-            execute(insert, tuple(record))
-    grants.draw(execute, draws)
-    if ask.opens is not None:
-        envelopes.open_one(execute, ask.opens, holder, windows, ask.nanousd, draws, now_us + LEASE_US)
-        return Hold(windows, ask.nanousd, 0, draws)
-    execute(sql.take, (ask.nanousd, ask.tokens, 1, *windows))
-    step_id, step = ask.step.step_id, orjson.dumps(tuple(ask.step)).decode()
-    held_by = (step_id, holder, orjson.dumps(windows).decode())
-    execute(_HOLD, (*held_by, ask.nanousd, ask.tokens, step, now_us + LEASE_US))
-    envelopes.draw(execute, offered)
-    return Hold(windows, ask.nanousd, ask.tokens, draws, offered.returnable)
-
-
-def standing(execute: Execute, want: Want, row: Sequence[int]) -> tuple[int, int]:
-    """What is spent and held in a window, in its unit; of a rolling budget, in all windows that still count.
-
-    Args:
-        execute: Executes a statement of the transaction.
-        want: The window.
-        row: Its counters, as `Statements.counters` selects them.
-    """
-    if want.since_us is not None:
-        row = execute(_ROLLED, (want.budget, want.scope, want.since_us)).fetchone()
-    at = _AT[want.unit]
-    return row[at], row[at + 1]
-
-
-def open_windows(
-    execute: Execute, wants: tuple[Want, ...], known: KnownWindows
-) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """The ids of windows, which are opened if nobody has asked for them yet, and their counters."""
-    windows = known.all_of(wants)
-    if windows is None:
-        windows = tuple(known.one(want) or _window(execute, want) for want in wants)
-    sql = statements(len(windows)).counters
-    counters = {row[0]: row for row in execute(sql, windows)}
-    if len(counters) < len(windows):  # somebody has pruned what was known
-        windows = tuple(_window(execute, want) for want in wants)
-        counters = {row[0]: row for row in execute(sql, windows)}
-    return windows, [counters[window_id] for window_id in windows]
-
-
-def first_unnoted(execute: Execute, want: Want, spent: int) -> int | None:
-    """The first threshold that is passed and nobody has taken note of."""
-    if not want.notes or spent < want.notes[0]:
-        return None
-    since_us = want.start_us if want.since_us is None else want.since_us
-    for threshold in want.notes:
-        if spent >= threshold and not approvals.is_acknowledged(
-            execute, want.budget, want.scope, since_us, want.start_us, threshold
-        ):
-            return threshold
-    return None
 
 
 def book(execute: Execute, record: HeldStep, *, has_hold: bool = True) -> None:
@@ -246,7 +93,7 @@ def book_unheld(execute: Execute, record: UnheldStep) -> None:
 
     A hold that was taken when nobody waited for it any more is given back by whoever took it.
     """
-    windows = tuple(_window(execute, each) for each in record.windows)
+    windows = tuple(window_id(execute, each) for each in record.windows)
     book(execute, HeldStep(record.step, windows, 0, 0), has_hold=False)
 
 
@@ -340,16 +187,6 @@ def counted(row: Sequence[Any]) -> tuple[int, int, int]:
 def _step(row: Sequence[Any]) -> StepRow:
     columns: Any = row
     return StepRow(*columns)
-
-
-def _window(execute: Execute, want: Sequence[Any]) -> int:
-    """The id of a window by budget, scope, start and end; it is opened if nobody has asked for it yet."""
-    found = execute(_FIND, want[:3]).fetchone()
-    if found is None:
-        execute(_OPEN, want[:4])
-        found = execute(_FIND, want[:3]).fetchone()
-    window_id: int = found[0]
-    return window_id
 
 
 def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[int, int, int]) -> None:

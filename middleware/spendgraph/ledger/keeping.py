@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.ledger import choosing, guarding, holds, watching
+from spendgraph.ledger import choosing, guarding, holds, taking, watching
 from spendgraph.ledger.asks import Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.choosing import Chosen
@@ -41,7 +41,7 @@ def reserve(
     def take(execute: Execute, *, is_counted: bool = False) -> Hold | Shortfall | Blocked:
         if ask.breakers:
             return guarding.reserve(execute, ask, writer.holder, now_us, known, is_counted=is_counted)
-        return holds.reserve(execute, ask, writer.holder, now_us, known, is_counted=is_counted)
+        return taking.reserve(execute, ask, writer.holder, now_us, known, is_counted=is_counted)
 
     def count_all(execute: Execute) -> Hold | Shortfall | Blocked:
         expired.update(holds.book_expired(execute, now_us))
