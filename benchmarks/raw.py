@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +123,35 @@ class RawHandler(BaseCallbackHandler):
     def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Book."""
         self.reservations.book(str(run_id))
+
+
+class HandedOverHandler(BaseCallbackHandler):
+    """The same in a thread of its own: a reservation is waited for, a booking is not. For event loops."""
+
+    raise_error = True
+    run_inline = True
+
+    def __init__(self, reservations: RawReservations) -> None:
+        self._asked: SimpleQueue[tuple[Callable[[str], None], str, SimpleQueue[None] | None]] = SimpleQueue()
+        self._reserve, self._book = reservations.reserve, reservations.book
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Have it reserved, and wait."""
+        reply: SimpleQueue[None] = SimpleQueue()
+        self._asked.put((self._reserve, str(run_id), reply))
+        reply.get()
+
+    def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Have it booked."""
+        self._asked.put((self._book, str(run_id), None))
+
+    def _serve(self) -> None:
+        while True:
+            act, step_id, reply = self._asked.get()
+            act(step_id)
+            if reply is not None:
+                reply.put(None)
 
 
 def make_ledger(path: Path, windows: list[str]) -> None:

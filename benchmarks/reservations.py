@@ -4,9 +4,9 @@
 
 One process, the graph of overhead.py, three ways to run it: `invoke`, `ainvoke`, and eight `ainvoke` at once on one event loop. In
 each round every handler runs once, in random order; what it adds is its time less that of the bare graph in the same
-round, divided by the steps. Raw sqlite3 (raw.py) makes the reservation in one transaction and books the row in another, and on
-an event loop it does so on the loop's own thread, which spendgraph never does: there a reservation is handed to the ledger's
-thread and back. Langfuse and LangSmith (tracers.py) write nothing to a disk and send nothing.
+round, divided by the steps. Raw sqlite3 (raw.py) makes the reservation in one transaction and books the row in another. On
+an event loop it does so once on the loop's own thread, which spendgraph never does, and once handed over to a thread and back,
+which is what spendgraph is compared with there. Langfuse and LangSmith (tracers.py) write nothing to a disk and send nothing.
 
 Machines are noisy: read the ratios. Behind each median stands its least and greatest over five parts of the rounds.
 """
@@ -28,12 +28,13 @@ from langchain_core.callbacks import UsageMetadataCallbackHandler
 
 from instant import CONTEXT, InstantModel
 from overhead import BARE, STEPS, build_graph, sample
-from raw import RawHandler, RawReservations, make_ledger
+from raw import HandedOverHandler, RawHandler, RawReservations, make_ledger
 from spendgraph import Meter
 from spendgraph.policy import parse_policy
 from tracers import LANGFUSE, tracers
 
 RAW = "raw sqlite3"
+HANDED_OVER = "raw, handed over"
 OURS = "spendgraph, four budgets"
 AT_ONCE = 8
 MODES = ("invoke", "ainvoke", f"{AT_ONCE} x ainvoke")
@@ -58,12 +59,15 @@ class Bench:
         windows = [f"raw {n}" for n in range(4)]
         make_ledger(folder / "raw.db", windows)
         raw = RawHandler(RawReservations(folder / "raw.db", windows))
+        make_ledger(folder / "thread.db", windows)
+        handed_over = HandedOverHandler(RawReservations(folder / "thread.db", windows))
         self.plain = Meter(folder / "plain.db")
         self.budgets = Meter(folder / "budgets.db", policy=FOUR_BUDGETS)
         self.configs: dict[str, Callable[[], Any]] = {
             BARE: lambda: None,
             "usage handler": lambda: {"callbacks": [UsageMetadataCallbackHandler()]},
             RAW: lambda: {"callbacks": [raw]},
+            HANDED_OVER: lambda: {"callbacks": [handed_over]},
             **{name: _callbacks(make) for name, make in tracers().items()},
             "spendgraph, no budgets": lambda: self.plain.config(CONTEXT),
             OURS: lambda: self.budgets.config(CONTEXT),
@@ -76,6 +80,7 @@ class Bench:
             ways = {
                 name: _calling(lambda config: graph.invoke({"n": 0}, config), make)
                 for name, make in self.configs.items()
+                if name != HANDED_OVER
             }
             return sample(ways, rounds)
         at_once = 1 if mode == "ainvoke" else AT_ONCE
@@ -143,9 +148,10 @@ def main() -> None:
 
 def _show(mode: str, bare: float, results: dict[str, list[float]]) -> None:
     print(f"{mode}: a step without a handler takes {bare:.0f} us")
-    raw, langfuse = results[RAW], results.get(LANGFUSE)
+    reference = HANDED_OVER if HANDED_OVER in results else RAW
+    langfuse = results.get(LANGFUSE)
     for name, medians in results.items():
-        against = f"{_ratio(medians, raw)} x {RAW}"
+        against = f"{_ratio(medians, results[reference])} x {reference}"
         if name == OURS and langfuse is not None:
             against += f", {_ratio(medians, langfuse)} x {LANGFUSE}"
         print(f"  {name:24} adds {medians[0]:7.1f} us a step, {against}")

@@ -315,6 +315,7 @@ def test_a_known_window_that_was_pruned_is_opened_anew(books: Ledger) -> None:
     wants = (want(), want(budget="other"))
     assert isinstance(books.reserve(ask("s1", CENT, *wants)), Hold)
     books.book(HoldRelease("s1"))
+    books.flush()
     books.transact(lambda execute: execute("DELETE FROM windows WHERE budget = 'other'"))
     hold = books.reserve(ask("s2", CENT, *wants))
     assert isinstance(hold, Hold)

@@ -50,13 +50,21 @@ SELECT (SELECT count(*) FROM steps WHERE step_id IN ({ids})), (SELECT count(*) F
 @cache
 def _drop(steps: int) -> str:
     ids = ", ".join("?" * steps)
-    return f"DELETE FROM holds WHERE hold_id IN ({ids}) RETURNING held_nanousd, held_tokens, 1"
+    return f"DELETE FROM holds WHERE hold_id IN ({ids}) RETURNING hold_id, held_nanousd, held_tokens, 1"
 
 
 @cache
 def _charges(pairs: int) -> str:
     rows = ", ".join(["(?, ?)"] * pairs)
     return f"INSERT INTO step_windows (step_id, window_id) VALUES {rows} ON CONFLICT DO NOTHING"
+
+
+@cache
+def _charge_held(steps: int) -> str:
+    ids = ", ".join("?" * steps)
+    return f"""\
+INSERT INTO step_windows (step_id, window_id)
+SELECT hold_id, value FROM holds, json_each(holds.windows) WHERE hold_id IN ({ids}) ON CONFLICT DO NOTHING"""
 
 
 def book(execute: Execute, record: HeldStep, *, has_hold: bool = True) -> None:
@@ -71,7 +79,7 @@ def book(execute: Execute, record: HeldStep, *, has_hold: bool = True) -> None:
     # What the hold's row says is what the windows count, whatever its process knew: it may have grown since.
     is_charge = has_hold and row.entry == "charge"
     if is_charge and (dropped := execute(_drop(1), (row.step_id,)).fetchall()):
-        (held,) = dropped
+        held = dropped[0][1:]
         if record.draws:
             left = (had - has for had, has in zip(held, counted(row), strict=True))
             grants.put_back(
@@ -98,33 +106,27 @@ def book_unheld(execute: Execute, record: UnheldStep) -> None:
 
 
 def book_many(execute: Execute, records: Sequence[HeldStep]) -> None:
-    """Book steps, those that are what nearly all are together: new charges, within their holds, of the same windows."""
-    alike: dict[tuple[int, ...], list[HeldStep]] = {}
+    """Book steps, those that are what nearly all are together: new charges, within their holds."""
+    usual: list[HeldStep] = []
     others: list[HeldStep] = []
     for record in records:
         is_usual = record.step[_ENTRY] == "charge" and not (record.draws or record.envelopes or record.probes)
-        if is_usual and record.step[_COST] <= record.held_nanousd:
-            alike.setdefault(tuple(record.windows), []).append(record)
+        if is_usual and record.windows and record.step[_COST] <= record.held_nanousd:
+            usual.append(record)
         else:
             others.append(record)
-    for windows, group in alike.items():
-        done = 0
-        for size, insert in STEPS_AT_ONCE.items():
-            while len(group) - done >= size:
-                _book_together(execute, windows, group[done : done + size], insert)
-                done += size
-        for record in group[done:]:
-            book(execute, record)
-    for (
-        record
-    ) in others:  # last: a correction comes after its charge, and an overrun counts what came before it
+    done = 0
+    for size, insert in STEPS_AT_ONCE.items():
+        while len(usual) - done >= size:
+            _book_together(execute, usual[done : done + size], insert)
+            done += size
+    # Last: a correction comes after its charge, and an overrun counts what came before it.
+    for record in chain(usual[done:], others):
         book(execute, record)
 
 
-def _book_together(
-    execute: Execute, windows: tuple[int, ...], group: Sequence[HeldStep], insert: str
-) -> None:
-    """Book steps with six statements, if none is booked already and each has its hold; else one by one."""
+def _book_together(execute: Execute, group: Sequence[HeldStep], insert: str) -> None:
+    """Book steps with few statements, if none is booked already and each has its hold; else one by one."""
     ids = [record.step[0] for record in group]
     known, held = execute(_known(len(ids)), (*ids, *ids)).fetchone()
     if known or held != len(ids):
@@ -132,13 +134,23 @@ def _book_together(
             book(execute, record)
         return
     execute(insert, tuple(chain.from_iterable(record.step for record in group)))
-    dropped = execute(_drop(len(ids)), ids).fetchall()
-    spent = [counted(record.step) for record in group]
-    totals = [sum(amounts) for amounts in zip(*spent, strict=True)]
-    released = [sum(amounts) for amounts in zip(*dropped, strict=True)]
-    execute(statements(len(windows)).settle, (*totals, *released, *windows))
-    pairs = [(step_id, window_id) for step_id in ids for window_id in windows]
-    execute(_charges(len(pairs)), tuple(chain.from_iterable(pairs)))
+    execute(_charge_held(len(ids)), ids)
+    released = {row[0]: row[1:] for row in execute(_drop(len(ids)), ids).fetchall()}
+    together: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for record in group:
+        amounts = (*counted(record.step), *released[record.step[0]])
+        together.setdefault(tuple(record.windows), []).append(amounts)
+    by_window: dict[int, list[tuple[int, ...]]] = {}
+    for windows, each in together.items():
+        total = tuple(map(sum, zip(*each, strict=True)))
+        for window in windows:
+            by_window.setdefault(window, []).append(total)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for window, totals in by_window.items():
+        change = totals[0] if len(totals) == 1 else tuple(map(sum, zip(*totals, strict=True)))
+        alike.setdefault(change, []).append(window)
+    for change, changed in alike.items():
+        execute(statements(len(changed)).settle, (*change, *changed))
 
 
 def release(execute: Execute, record: HoldRelease) -> None:
