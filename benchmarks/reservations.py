@@ -3,8 +3,8 @@
     python benchmarks/reservations.py [--rounds N] [--mode MODE] [--json]
 
 One process, the graph of overhead.py, three ways to run it: `invoke`, `ainvoke`, and eight `ainvoke` at once on one event loop. In
-each round every handler runs once, in random order; what it adds is its time less that of the bare graph in the same
-round, divided by the steps. Raw sqlite3 (raw.py) makes the reservation in one transaction and books the row in another. On
+each round every handler runs in random order; what it adds is its time less that of the bare graph in the same
+round, divided by the steps: *in the path* and *in all*, as overhead.py explains. Raw sqlite3 (raw.py) makes the reservation in one transaction and books the row in another. On
 an event loop it does so once on the loop's own thread, which spendgraph never does, and once handed over to a thread and back,
 which is what spendgraph is compared with there. Langfuse and LangSmith (tracers.py) write nothing to a disk and send nothing.
 
@@ -27,7 +27,7 @@ from typing import Any
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 
 from instant import CONTEXT, InstantModel
-from overhead import BARE, STEPS, build_graph, sample
+from overhead import ALL, BARE, IN_A_ROW, PATH, STEPS, build_graph, sample
 from raw import HandedOverHandler, RawHandler, RawReservations, make_ledger
 from spendgraph import Meter
 from spendgraph.policy import parse_policy
@@ -73,8 +73,8 @@ class Bench:
             OURS: lambda: self.budgets.config(CONTEXT),
         }
 
-    def times(self, mode: str, rounds: int) -> dict[str, list[float]]:
-        """Microseconds a step by handler, one for each round."""
+    def times(self, mode: str, rounds: int) -> dict[str, dict[str, list[float]]]:
+        """Microseconds a step by handler, one for each round, in the path and in all."""
         graph = build_graph(InstantModel(), is_async=mode != "invoke")
         if mode == "invoke":
             ways = {
@@ -82,7 +82,7 @@ class Bench:
                 for name, make in self.configs.items()
                 if name != HANDED_OVER
             }
-            return sample(ways, rounds)
+            return self._sample(ways, rounds, 1)
         at_once = 1 if mode == "ainvoke" else AT_ONCE
 
         async def run(make: Callable[[], Any]) -> None:
@@ -94,7 +94,20 @@ class Bench:
                 return lambda: runner.run(run(make))
 
             ways = {name: running(make) for name, make in self.configs.items()}
-            return sample(ways, rounds, steps=STEPS * at_once)
+            return self._sample(ways, rounds, at_once)
+
+    def _sample(
+        self, ways: dict[str, Callable[[], None]], rounds: int, at_once: int
+    ) -> dict[str, dict[str, list[float]]]:
+        steps, repeat = STEPS * at_once, max(IN_A_ROW // at_once, 2)
+        return {
+            PATH: sample(ways, rounds // at_once, steps=steps, settle=self._settle),
+            ALL: sample(ways, rounds // 4, steps=steps, repeat=repeat, settle=self._settle),
+        }
+
+    def _settle(self) -> None:
+        self.plain.flush()
+        self.budgets.flush()
 
     def close(self) -> None:
         """Close the meters."""
@@ -124,30 +137,31 @@ def added(times: dict[str, list[float]], name: str) -> list[float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--rounds", type=int, default=100, help="how often each handler runs; under load a fifth"
-    )
+    parser.add_argument("--rounds", type=int, default=80, help="how often each handler runs, at most")
     parser.add_argument(
         "--mode", action="append", choices=MODES, help="only this way to run it; may be repeated"
     )
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
-    results: dict[str, dict[str, list[float]]] = {}
+    results: dict[str, dict[str, dict[str, list[float]]]] = {}
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
         for mode in options.mode or MODES:
-            rounds = options.rounds if mode in {"invoke", "ainvoke"} else options.rounds // 5
-            times = bench.times(mode, max(rounds, 2 * PARTS))
-            results[mode] = {name: added(times, name) for name in times if name != BARE}
+            found = bench.times(mode, max(options.rounds, 8 * PARTS))
+            results[mode] = {
+                where: {name: added(times, name) for name in times if name != BARE}
+                for where, times in found.items()
+            }
             if not options.json:
-                _show(mode, statistics.median(times[BARE]), results[mode])
+                for where, times in found.items():
+                    _show(f"{mode}, {where}", statistics.median(times[BARE]), results[mode][where])
         bench.close()
     if options.json:
         print(json.dumps(results))
 
 
-def _show(mode: str, bare: float, results: dict[str, list[float]]) -> None:
-    print(f"{mode}: a step without a handler takes {bare:.0f} us")
+def _show(title: str, bare: float, results: dict[str, list[float]]) -> None:
+    print(f"{title}: a step without a handler takes {bare:.0f} us")
     reference = HANDED_OVER if HANDED_OVER in results else RAW
     langfuse = results.get(LANGFUSE)
     for name, medians in results.items():
