@@ -24,6 +24,7 @@ from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.settings import read_settings
 from spendgraph.ledger.switchboard import Switchboard
+from spendgraph.ledger.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import sqlite3
@@ -273,6 +274,11 @@ class Ledger(LedgerReader):
     def switchboard(self) -> Switchboard:
         """Where people and watches trip breakers and close them."""
         return Switchboard(self.transact, self._clock)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What rolls up and prunes."""
+        return Upkeep(self.transact, self._reading, self._clock)
 
     @property
     def alerts(self) -> AlertBook:

@@ -18,6 +18,8 @@ from spendgraph.ledger.connection import diagnose, open_reader
 from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
 from spendgraph.ledger.place import Place, find_place
+from spendgraph.ledger.rolled import SUMS, read_rolled
+from spendgraph.ledger.rollup import RollupStatus, read_status
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
@@ -159,6 +161,39 @@ class LedgerReader:
         )
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query, [*own, *parameters])]
+
+    def rolled(
+        self,
+        by: Sequence[str] = (),
+        *,
+        since: datetime | int | None = None,
+        until: datetime | int | None = None,
+        sums: Sequence[str] = SUMS,
+        **filters: object,
+    ) -> list[dict[str, Any]]:
+        """Sums of everything ever booked, pruned or not: from the rollups, and from the steps that are not in them yet.
+
+        Args:
+            by: Tags, `kind`, `name`, `provider`, `model`, `service_tier`, `owner_team`, `missing_tags`, `cost_basis`, `status`,
+                `is_replay`, `extra.<key>`, and `quarter_us` or UTC `hour`, `day`, `month`; nothing gives one row in all (none for an empty ledger).
+            since: Only steps that started then or later (an aware datetime, or microseconds): the start of a quarter of an hour.
+            until: Only steps that started earlier; the same.
+            sums: Which sums to make, the one to sort by first; few are quicker.
+            **filters: Names as in `by`, but for times: a value, or several of which one must match.
+
+        Returns:
+            Rows with the names in `by` and in `sums`, the largest first.
+
+        Raises:
+            ValueError: A name is none of these, or a time is within a quarter of an hour.
+        """
+        with self._reading() as connection:
+            return read_rolled(connection, by, since, until, sums, filters)
+
+    def rollup_status(self) -> RollupStatus:
+        """How far the rollups are, and since when steps may be pruned."""
+        with self._reading() as connection:
+            return read_status(connection)
 
     def windows(self, at: datetime | int | None = None) -> list[dict[str, Any]]:
         """The windows of every budget, with what is spent and held, exactly.

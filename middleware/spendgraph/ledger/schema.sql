@@ -219,38 +219,6 @@ SELECT
 FROM steps AS s
 JOIN contexts AS c ON c.context_id = s.context_id;
 
-CREATE VIEW task_costs AS -- one row per task with the steps booked on it (its child tasks have their own rows)
-SELECT
-  t.task_id, t.parent_task_id, t.status, t.outcome,
-  strftime('%Y-%m-%dT%H:%M:%S', t.started_us / 1000000, 'unixepoch') || printf('.%06dZ', t.started_us % 1000000) AS started, strftime('%Y-%m-%dT%H:%M:%S', t.ended_us / 1000000, 'unixepoch') || printf('.%06dZ', t.ended_us % 1000000) AS ended,
-  round((t.ended_us - t.started_us) / 1e6, 3) AS seconds,
-  c.feature, c.team, c.workload_class, c.tenant, c.environment, t.thread_id, t.graph,
-  count(s.seq) FILTER (WHERE s.entry = 'charge') AS steps,
-  coalesce(sum(s.input_tokens), 0) AS input_tokens,
-  coalesce(sum(s.output_tokens), 0) AS output_tokens,
-  round(coalesce(sum(s.cost_nanousd), 0) / 1e9, 9) AS cost_usd,
-  coalesce(sum(s.cost_nanousd), 0) AS cost_nanousd,
-  round(t.value_nanousd / 1e9, 9) AS value_usd
-FROM tasks AS t
-JOIN contexts AS c ON c.context_id = t.context_id
-LEFT JOIN steps AS s ON s.task_id = t.task_id
-GROUP BY t.task_id;
-
-CREATE VIEW daily_spend AS -- by UTC day and payer; unattributed_usd and not_reported_usd are parts of cost_usd
-SELECT
-  substr(strftime('%Y-%m-%dT%H:%M:%S', s.started_us / 1000000, 'unixepoch') || printf('.%06dZ', s.started_us % 1000000), 1, 10) AS day, c.feature, c.team, c.tenant, c.environment,
-  count(*) FILTER (WHERE s.entry = 'charge') AS steps,
-  round(sum(s.cost_nanousd) / 1e9, 9) AS cost_usd,
-  sum(s.cost_nanousd) AS cost_nanousd,
-  round(coalesce(sum(s.cost_nanousd) FILTER (WHERE s.missing_tags <> ''), 0) / 1e9, 9) AS unattributed_usd,
-  round(coalesce(
-    sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_bound')), 0
-  ) / 1e9, 9) AS not_reported_usd,
-  count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps
-FROM steps AS s
-JOIN contexts AS c ON c.context_id = s.context_id
-GROUP BY day, c.feature, c.team, c.tenant, c.environment;
-
 CREATE VIEW decision_log AS -- everything decided other than allow
 SELECT
   strftime('%Y-%m-%dT%H:%M:%S', d.decided_us / 1000000, 'unixepoch') || printf('.%06dZ', d.decided_us % 1000000) AS decided, d.kind, d.outcome, d.reason,
@@ -491,6 +459,162 @@ CREATE TABLE envelopes (
   UNIQUE (task_id, gate)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE rollup_state (
+  state_id INTEGER NOT NULL PRIMARY KEY CHECK (state_id = 1), -- there is one row, or none before the first rollup
+  rolled_seq INTEGER NOT NULL, -- steps up to here are in the rollups, those after it are not
+  rolled_us INTEGER NOT NULL -- when the rollups were last brought up to date
+) STRICT;
+
+CREATE TABLE rollup_series (
+  series_id INTEGER PRIMARY KEY,
+  context_id TEXT NOT NULL REFERENCES contexts (context_id),
+  kind TEXT NOT NULL, -- this and the rest as in steps
+  name TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  service_tier TEXT NOT NULL,
+  owner_team TEXT NOT NULL,
+  missing_tags TEXT NOT NULL,
+  cost_basis TEXT NOT NULL,
+  status TEXT NOT NULL,
+  is_replay INTEGER NOT NULL,
+  UNIQUE (context_id, kind, name, provider, model, service_tier, owner_team, missing_tags, cost_basis, status, is_replay)
+) STRICT;
+
+CREATE TABLE rollup_15min (
+  quarter_us INTEGER NOT NULL, -- when the quarter of an hour starts in which the steps started
+  series_id INTEGER NOT NULL REFERENCES rollup_series (series_id),
+  steps INTEGER NOT NULL, -- charges
+  corrections INTEGER NOT NULL,
+  cost_nanousd INTEGER NOT NULL, -- corrections included, as in all sums
+  saved_nanousd INTEGER NOT NULL,
+  took_us INTEGER NOT NULL, -- from start to end, of charges
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_write_5m_tokens INTEGER NOT NULL,
+  cache_write_1h_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  audio_input_tokens INTEGER NOT NULL,
+  audio_output_tokens INTEGER NOT NULL,
+  image_tokens INTEGER NOT NULL,
+  PRIMARY KEY (quarter_us, series_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX rollup_15min_of_series ON rollup_15min (series_id, quarter_us);
+
+CREATE TABLE rollup_tasks (
+  task_id TEXT NOT NULL PRIMARY KEY,
+  context_id TEXT NOT NULL REFERENCES contexts (context_id), -- of the task
+  first_started_us INTEGER NOT NULL, -- of its steps
+  last_ended_us INTEGER NOT NULL,
+  steps INTEGER NOT NULL, -- charges
+  corrections INTEGER NOT NULL,
+  model_steps INTEGER NOT NULL,
+  tool_steps INTEGER NOT NULL,
+  failed_steps INTEGER NOT NULL, -- that ended in an error, were cut or cancelled
+  unpriced_steps INTEGER NOT NULL,
+  cost_nanousd INTEGER NOT NULL, -- corrections included
+  model_nanousd INTEGER NOT NULL, -- this and the next five are parts of cost_nanousd
+  tool_nanousd INTEGER NOT NULL,
+  replay_nanousd INTEGER NOT NULL,
+  failed_nanousd INTEGER NOT NULL,
+  unattributed_nanousd INTEGER NOT NULL,
+  not_reported_nanousd INTEGER NOT NULL, -- estimated, or an upper bound
+  saved_nanousd INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  largest_input_tokens INTEGER NOT NULL, -- of one step
+  dearest_nanousd INTEGER NOT NULL, -- what its dearest step cost
+  pruned_steps INTEGER NOT NULL DEFAULT 0 -- rows of it that are not in steps any more
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX rollup_tasks_started ON rollup_tasks (first_started_us, context_id, cost_nanousd);
+
+CREATE INDEX rollup_tasks_cost ON rollup_tasks (cost_nanousd);
+
+CREATE TABLE prunes (
+  prune_id INTEGER PRIMARY KEY,
+  before_us INTEGER NOT NULL, -- steps that started earlier were deleted
+  steps INTEGER NOT NULL DEFAULT 0, -- charges
+  corrections INTEGER NOT NULL DEFAULT 0,
+  cost_nanousd INTEGER NOT NULL DEFAULT 0,
+  first_seq INTEGER, -- of what was deleted
+  last_seq INTEGER,
+  first_started_us INTEGER,
+  last_started_us INTEGER,
+  begun_us INTEGER NOT NULL,
+  ended_us INTEGER -- empty: it was interrupted; another one goes on
+) STRICT;
+
+CREATE TABLE prune_windows (
+  prune_id INTEGER NOT NULL REFERENCES prunes (prune_id),
+  window_id INTEGER NOT NULL REFERENCES windows (window_id),
+  spent_nanousd INTEGER NOT NULL, -- of the deleted steps, in this window
+  spent_tokens INTEGER NOT NULL,
+  spent_calls INTEGER NOT NULL,
+  PRIMARY KEY (prune_id, window_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW spend_15min AS -- rolled sums, and a row for each step that is not rolled yet: together, everything ever booked
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%S', q.quarter_us / 1000000, 'unixepoch') || printf('.%06dZ', q.quarter_us % 1000000) AS quarter, q.quarter_us, c.feature, c.team, c.workload_class, c.tenant, c.environment, c.user, c.version, c.template,
+  c.template_version, c.workspace, c.project, c.cost_center, c.priority, c.extra,
+  r.kind, r.name, r.provider, r.model, r.service_tier, r.owner_team, r.missing_tags,
+  r.cost_basis, r.status, r.is_replay,
+  q.steps, q.corrections, q.cost_nanousd, q.saved_nanousd, q.took_us,
+  q.input_tokens, q.output_tokens, q.cache_read_tokens, q.cache_write_5m_tokens, q.cache_write_1h_tokens,
+  q.reasoning_tokens, q.audio_input_tokens, q.audio_output_tokens, q.image_tokens
+FROM rollup_15min AS q
+JOIN rollup_series AS r ON r.series_id = q.series_id
+JOIN contexts AS c ON c.context_id = r.context_id
+UNION ALL
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%S', s.started_us - s.started_us % 900000000 / 1000000, 'unixepoch') || printf('.%06dZ', s.started_us - s.started_us % 900000000 % 1000000), s.started_us - s.started_us % 900000000, c.feature, c.team, c.workload_class, c.tenant, c.environment, c.user, c.version, c.template,
+  c.template_version, c.workspace, c.project, c.cost_center, c.priority, c.extra,
+  s.kind, s.name, s.provider, s.model, s.service_tier, s.owner_team, s.missing_tags,
+  s.cost_basis, s.status, s.is_replay,
+  s.entry = 'charge', s.entry = 'correction', s.cost_nanousd, s.saved_nanousd,
+  CASE WHEN s.entry = 'charge' THEN s.ended_us - s.started_us ELSE 0 END,
+  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_5m_tokens, s.cache_write_1h_tokens,
+  s.reasoning_tokens, s.audio_input_tokens, s.audio_output_tokens, s.image_tokens
+FROM steps AS s
+JOIN contexts AS c ON c.context_id = s.context_id
+WHERE s.seq > (SELECT coalesce(max(rolled_seq), 0) FROM rollup_state);
+
+CREATE VIEW daily_spend AS -- by UTC day and payer; unattributed_usd and not_reported_usd are parts of cost_usd
+SELECT
+  substr(q.quarter, 1, 10) AS day, q.feature, q.team, q.tenant, q.environment,
+  sum(q.steps) AS steps,
+  round(sum(q.cost_nanousd) / 1e9, 9) AS cost_usd,
+  sum(q.cost_nanousd) AS cost_nanousd,
+  round(coalesce(sum(q.cost_nanousd) FILTER (WHERE q.missing_tags <> ''), 0) / 1e9, 9) AS unattributed_usd,
+  round(coalesce(
+    sum(q.cost_nanousd) FILTER (WHERE q.cost_basis IN ('estimated', 'upper_bound')), 0
+  ) / 1e9, 9) AS not_reported_usd,
+  coalesce(sum(q.steps) FILTER (WHERE q.cost_basis = 'unpriced'), 0) AS unpriced_steps
+FROM spend_15min AS q
+GROUP BY day, q.feature, q.team, q.tenant, q.environment;
+
+CREATE VIEW task_costs AS -- one row per task with the steps booked on it (its child tasks have their own rows)
+SELECT
+  t.task_id, t.parent_task_id, t.status, t.outcome,
+  strftime('%Y-%m-%dT%H:%M:%S', t.started_us / 1000000, 'unixepoch') || printf('.%06dZ', t.started_us % 1000000) AS started, strftime('%Y-%m-%dT%H:%M:%S', t.ended_us / 1000000, 'unixepoch') || printf('.%06dZ', t.ended_us % 1000000) AS ended,
+  round((t.ended_us - t.started_us) / 1e6, 3) AS seconds,
+  c.feature, c.team, c.workload_class, c.tenant, c.environment, t.thread_id, t.graph,
+  coalesce(r.steps, 0) + count(s.seq) FILTER (WHERE s.entry = 'charge') AS steps,
+  coalesce(r.input_tokens, 0) + coalesce(sum(s.input_tokens), 0) AS input_tokens,
+  coalesce(r.output_tokens, 0) + coalesce(sum(s.output_tokens), 0) AS output_tokens,
+  round((coalesce(r.cost_nanousd, 0) + coalesce(sum(s.cost_nanousd), 0)) / 1e9, 9) AS cost_usd,
+  coalesce(r.cost_nanousd, 0) + coalesce(sum(s.cost_nanousd), 0) AS cost_nanousd,
+  round(t.value_nanousd / 1e9, 9) AS value_usd
+FROM tasks AS t
+JOIN contexts AS c ON c.context_id = t.context_id
+LEFT JOIN rollup_tasks AS r ON r.task_id = t.task_id
+LEFT JOIN steps AS s ON s.task_id = t.task_id AND s.seq > (SELECT coalesce(max(rolled_seq), 0) FROM rollup_state)
+GROUP BY t.task_id;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -520,3 +644,6 @@ VALUES (9, 'spendgraph', 'm009_create_alerts', strftime('%Y-%m-%d %H:%M:%f000+00
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (10, 'spendgraph', 'm010_create_envelopes', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (11, 'spendgraph', 'm011_create_rollups', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

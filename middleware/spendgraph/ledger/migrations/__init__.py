@@ -16,5 +16,6 @@ from spendgraph.ledger.migrations import budgets as budgets
 from spendgraph.ledger.migrations import breakers as breakers
 from spendgraph.ledger.migrations import alerts as alerts
 from spendgraph.ledger.migrations import envelopes as envelopes
+from spendgraph.ledger.migrations import rollups as rollups
 
 __all__ = ["migrations"]

@@ -1,0 +1,56 @@
+"""Long work in short transactions, so that whoever pays for a call meanwhile hardly waits."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spendgraph.ledger.statements import Execute
+
+T = TypeVar("T")
+
+HELD_S: Final = 0.015
+"""How long one transaction holds the write lock, about: an event loop waits 25 ms for a reservation."""
+
+_LEAST: Final = 50
+_MOST: Final = 20_000
+
+
+class Pace:
+    """How many rows one transaction takes on; it learns from how long they took.
+
+    Args:
+        transact: The ledger's `transact`.
+        rows: How many the first takes on; it is kept to where tests say so.
+    """
+
+    def __init__(self, transact: Callable[[Callable[[Execute], T]], T], rows: int | None = None) -> None:
+        self._transact = transact
+        self._is_fixed = rows is not None
+        self._last_s = 0.0
+        self.rows = 500 if rows is None else rows
+
+    def run(self, work: Callable[[Execute, int], T]) -> T:
+        """Do a part in a transaction of its own, after as long a pause as the last one took: others come in between.
+
+        Raises:
+            LedgerUnavailable: The ledger could not be written; this part was not done.
+        """
+        begun = 0.0
+
+        def timed(execute: Execute) -> T:
+            nonlocal begun
+            begun = time.perf_counter()
+            return work(execute, self.rows)
+
+        if self._last_s:
+            time.sleep(min(self._last_s, HELD_S))
+        found = self._transact(timed)
+        self._last_s = time.perf_counter() - begun
+        if not self._is_fixed:
+            factor = min(2.0, max(0.25, HELD_S / self._last_s))
+            self.rows = min(_MOST, max(_LEAST, int(self.rows * factor)))
+        return found
