@@ -28,6 +28,7 @@ NAMES = [
     "m008_create_breakers",
     "m009_create_alerts",
     "m010_create_envelopes",
+    "m011_create_rollups",
 ]
 
 

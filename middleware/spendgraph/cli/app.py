@@ -27,6 +27,8 @@ OWN_COMMANDS = (
     "breakers",
     "approvals",
     "resume",
+    "rollup",
+    "prune",
     "verify",
     "doctor",
 )

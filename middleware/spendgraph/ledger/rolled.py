@@ -18,8 +18,9 @@ SERIES: Final = tuple(name for name in sql.DIMENSIONS if name != "context_id")
 """The columns of steps that the rollups tell apart, beside the tags."""
 
 _END: Final = 2**62
+_MUCH: Final = 100_000
 
-_BUCKETS: Final = {"quarter_us": "{0}", "hour": "", "day": "", "month": ""}
+_BUCKETS: Final = ("quarter_us", "hour", "day", "month")
 
 _PARTS: Final = {
     "unattributed_nanousd": ("cost_nanousd", "{0}.missing_tags <> ''"),
@@ -79,7 +80,7 @@ def read_rolled(
 SELECT {", ".join([*names, *(f"sum({name}) AS {name}" for name in sums)])} FROM (
   SELECT {rolled[0]} FROM {source} WHERE {rolled[1]}{inner}
   UNION ALL
-  SELECT {tail[0]} FROM steps AS s CROSS JOIN contexts AS c ON c.context_id = s.context_id
+  SELECT {tail[0]} FROM steps AS s {_by(connection)} CROSS JOIN contexts AS c ON c.context_id = s.context_id
   WHERE s.seq > {sql.ROLLED_SEQ} AND s.started_us >= ? AND s.started_us < ? AND {tail[1]}{inner}
 ) {group}
 ORDER BY {", ".join([f"{len(by) + 1} DESC", *positions])}"""
@@ -90,6 +91,12 @@ ORDER BY {", ".join([f"{len(by) + 1} DESC", *positions])}"""
 
 
 Branch = tuple[str, str]
+
+
+def _by(connection: sqlite3.Connection) -> str:
+    """How what is not rolled is found: by `seq`, unless it is so much that its index on the start is better."""
+    waiting: int = connection.execute(f"SELECT max(seq) - {sql.ROLLED_SEQ} FROM steps").fetchone()[0] or 0
+    return "NOT INDEXED" if waiting < _MUCH else ""
 
 
 def _branch(

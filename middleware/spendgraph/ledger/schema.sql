@@ -534,6 +534,8 @@ CREATE INDEX rollup_tasks_started ON rollup_tasks (first_started_us, context_id,
 
 CREATE INDEX rollup_tasks_cost ON rollup_tasks (cost_nanousd);
 
+CREATE INDEX contexts_of_tenant ON contexts (tenant);
+
 CREATE TABLE prunes (
   prune_id INTEGER PRIMARY KEY,
   before_us INTEGER NOT NULL, -- steps that started earlier were deleted
@@ -571,7 +573,7 @@ JOIN rollup_series AS r ON r.series_id = q.series_id
 JOIN contexts AS c ON c.context_id = r.context_id
 UNION ALL
 SELECT
-  strftime('%Y-%m-%dT%H:%M:%S', s.started_us - s.started_us % 900000000 / 1000000, 'unixepoch') || printf('.%06dZ', s.started_us - s.started_us % 900000000 % 1000000), s.started_us - s.started_us % 900000000, c.feature, c.team, c.workload_class, c.tenant, c.environment, c.user, c.version, c.template,
+  strftime('%Y-%m-%dT%H:%M:%S', (s.started_us - s.started_us % 900000000) / 1000000, 'unixepoch') || printf('.%06dZ', (s.started_us - s.started_us % 900000000) % 1000000), s.started_us - s.started_us % 900000000, c.feature, c.team, c.workload_class, c.tenant, c.environment, c.user, c.version, c.template,
   c.template_version, c.workspace, c.project, c.cost_center, c.priority, c.extra,
   s.kind, s.name, s.provider, s.model, s.service_tier, s.owner_team, s.missing_tags,
   s.cost_basis, s.status, s.is_replay,

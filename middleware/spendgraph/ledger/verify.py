@@ -20,6 +20,8 @@ from spendgraph.ledger import journal, spool
 from spendgraph.ledger.columns import TAGS
 from spendgraph.ledger.connection import diagnose
 from spendgraph.ledger.records import PriceRow
+from spendgraph.ledger.rollup_check import check_rollups
+from spendgraph.ledger.rollup_sql import PRUNED_BEFORE
 from spendgraph.ledger.snapshot import snapshot_objects
 
 if TYPE_CHECKING:
@@ -117,10 +119,15 @@ def _prices(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
 
 _SPENT = """\
 SELECT w.window_id, w.budget, w.scope, w.spent_nanousd, w.spent_tokens, w.spent_calls,
-  coalesce(sum(s.cost_nanousd), 0) AS nanousd,
-  coalesce(sum(s.input_tokens + s.output_tokens) FILTER (WHERE s.status <> 'cache_hit'), 0) AS tokens,
-  count(s.seq) FILTER (WHERE s.entry = 'charge' AND s.status <> 'cache_hit') AS calls
+  coalesce(p.nanousd, 0) + coalesce(sum(s.cost_nanousd), 0) AS nanousd,
+  coalesce(p.tokens, 0)
+    + coalesce(sum(s.input_tokens + s.output_tokens) FILTER (WHERE s.status <> 'cache_hit'), 0) AS tokens,
+  coalesce(p.calls, 0) + count(s.seq) FILTER (WHERE s.entry = 'charge' AND s.status <> 'cache_hit') AS calls
 FROM windows AS w
+LEFT JOIN (
+  SELECT window_id, sum(spent_nanousd) AS nanousd, sum(spent_tokens) AS tokens, sum(spent_calls) AS calls
+  FROM prune_windows GROUP BY window_id
+) AS p ON p.window_id = w.window_id
 LEFT JOIN step_windows AS m ON m.window_id = w.window_id
 LEFT JOIN steps AS s ON s.step_id = m.step_id
 GROUP BY w.window_id"""
@@ -155,11 +162,12 @@ def _windows(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
         yield f"envelope {envelope_id}", f"has {held} nanousd left of {amount}"
 
 
-_CORRECTIONS = """\
+# A charge that started before what was pruned may be gone while its correction, booked later, is still there.
+_CORRECTIONS = f"""\
 SELECT s.step_id, s.corrects_step_id, o.entry, o.task_id = s.task_id AS same_task,
   o.started_us = s.started_us AS same_start
 FROM steps AS s LEFT JOIN steps AS o ON o.step_id = s.corrects_step_id
-WHERE s.corrects_step_id IS NOT NULL"""
+WHERE s.corrects_step_id IS NOT NULL AND (o.entry IS NOT NULL OR s.started_us >= {PRUNED_BEFORE})"""  # noqa: S608 - names are this package's own
 
 
 def _corrections(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
@@ -232,6 +240,10 @@ def _tasks(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
                 yield f"task {row['task_id']}", message
 
 
+def _rollups(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    return check_rollups(connection)
+
+
 def _spools(_: sqlite3.Connection, place: Place) -> Iterator[Finding]:
     for path in journal.orphans(place):
         yield (
@@ -257,5 +269,6 @@ _CHECKS: Final[dict[str, Callable[[sqlite3.Connection, Place], Iterator[Finding]
     "steps": _steps,
     "tasks": _tasks,
     "windows": _windows,
+    "rollups": _rollups,
     "spools": _spools,
 }

@@ -108,6 +108,7 @@ CREATE TABLE rollup_tasks (
         "CREATE INDEX rollup_tasks_started ON rollup_tasks (first_started_us, context_id, cost_nanousd)"
     )
     db.execute("CREATE INDEX rollup_tasks_cost ON rollup_tasks (cost_nanousd)")
+    db.execute("CREATE INDEX contexts_of_tenant ON contexts (tenant)")
     db.execute("""\
 CREATE TABLE prunes (
   prune_id INTEGER PRIMARY KEY,
@@ -148,7 +149,7 @@ JOIN rollup_series AS r ON r.series_id = q.series_id
 JOIN contexts AS c ON c.context_id = r.context_id
 UNION ALL
 SELECT
-  {iso("s.started_us - s.started_us % 900000000")}, s.started_us - s.started_us % 900000000, {_TAGS},
+  {iso("(s.started_us - s.started_us % 900000000)")}, s.started_us - s.started_us % 900000000, {_TAGS},
   {_DIMENSIONS.format("s")},
   s.entry = 'charge', s.entry = 'correction', s.cost_nanousd, s.saved_nanousd,
   CASE WHEN s.entry = 'charge' THEN s.ended_us - s.started_us ELSE 0 END,
