@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.rows import ACME, PYTHON, START_US, rows, step, step_ids, task
+from ledger.rows import START_US, rows, step, step_ids, task
 from ledger.test_processes import start
 from ledger.test_rollup import CONTEXTS, CORRECTIONS, STEPS, TASKS, correct
-from spendgraph.clock import from_us, utc_us
+from spendgraph.clock import from_us
 from spendgraph.ledger import HeldStep, Ledger, TaskEnd
 from spendgraph.ledger.prune import KEPT_US
 from spendgraph.ledger.rollup_sql import QUARTER_US
@@ -100,8 +99,8 @@ def test_pruning_changes_no_sum(data: st.DataObject, tmp_path_factory: pytest.Te
             assert ledger.rolled(["quarter_us", "tenant", "model", "status"]) == sums
     with opened(path) as ledger:
         total = ledger.rolled(sums=("cost_nanousd", "steps", "corrections"))
-        found = total[0] if total else {"cost_nanousd": 0, "steps": 0, "corrections": 0}
-        assert (found["cost_nanousd"], found["steps"] + found["corrections"]) == (cost, rows_booked)
+        assert sum(row["cost_nanousd"] for row in total) == cost
+        assert sum(row["steps"] + row["corrections"] for row in total) == rows_booked
 
 
 def test_only_what_is_rolled_and_old_is_pruned(path: Path) -> None:
@@ -122,9 +121,9 @@ def test_only_what_is_rolled_and_old_is_pruned(path: Path) -> None:
         assert ledger.verify() == []
         with pytest.raises(Exception, match="steps is append-only: delete refused"):
             ledger.transact(lambda execute: execute("DELETE FROM steps"))
-    assert rows(path, "SELECT steps, corrections, cost_nanousd, first_seq, last_seq, ended_us FROM prunes") == [
-        (1, 1, 5_007, 1, 4, NOW_US)
-    ]
+    assert rows(
+        path, "SELECT steps, corrections, cost_nanousd, first_seq, last_seq, ended_us FROM prunes"
+    ) == [(1, 1, 5_007, 1, 4, NOW_US)]
 
 
 def test_the_last_week_is_never_pruned(path: Path) -> None:
@@ -133,7 +132,13 @@ def test_the_last_week_is_never_pruned(path: Path) -> None:
         for act in (ledger.upkeep.plan_prune, ledger.upkeep.prune):
             with pytest.raises(ValueError, match="steps of the last seven days are never pruned"):
                 act(NOW_US - KEPT_US + 1)
-        assert ledger.upkeep.prune(NOW_US - KEPT_US) == (0, (NOW_US - KEPT_US) // QUARTER_US * QUARTER_US, 0, 0, 0)
+        assert ledger.upkeep.prune(NOW_US - KEPT_US) == (
+            0,
+            (NOW_US - KEPT_US) // QUARTER_US * QUARTER_US,
+            0,
+            0,
+            0,
+        )
         assert rows(path, "SELECT count(*) FROM prunes") == [(0,)]
 
 
@@ -161,7 +166,9 @@ def test_a_sum_of_what_was_pruned_that_is_changed_is_found(path: Path) -> None:
         ledger.upkeep.roll()
         ledger.upkeep.prune(BEFORE_US)
         ledger.transact(
-            lambda execute: execute(f"UPDATE rollup_15min SET cost_nanousd = 1 WHERE quarter_us < {BEFORE_US}")
+            lambda execute: execute(
+                f"UPDATE rollup_15min SET cost_nanousd = 1 WHERE quarter_us < {BEFORE_US}"
+            )
         )
         (problem,) = ledger.verify()
         assert (problem.check, problem.subject) == ("rollups", "rollup_15min")

@@ -95,7 +95,10 @@ def expected(path: Path) -> tuple[dict[Any, list[int]], dict[str, list[int]]]:
             "failed_nanousd": cost * failed,
             "unattributed_nanousd": cost * bool(row["missing_tags"]),
             "not_reported_nanousd": cost * (row["cost_basis"] in ("estimated", "upper_bound")),
-            **{name: row[name] for name in ("saved_nanousd", "input_tokens", "output_tokens", "cache_read_tokens")},
+            **{
+                name: row[name]
+                for name in ("saved_nanousd", "input_tokens", "output_tokens", "cache_read_tokens")
+            },
         }.items():
             task_sums[name] += int(amount)
         task_sums["first_started_us"] = min(task_sums["first_started_us"], row["started_us"])
@@ -131,7 +134,9 @@ def correct(ledger: Ledger, steps: list[StepRow], found: tuple[int, int, int]) -
 
 @given(data=st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_rollups_are_the_sums_of_the_steps(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_rollups_are_the_sums_of_the_steps(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Late steps, corrections, many tags and payers, rolled up in parts of any size at any time, restarts in between."""
     path = tmp_path_factory.mktemp("rollup") / "ledger.db"
     booked: list[StepRow] = []
@@ -149,7 +154,8 @@ def test_rollups_are_the_sums_of_the_steps(data: st.DataObject, tmp_path_factory
             total = ledger.rolled(["tenant", "model", "extra.tier"], sums=("cost_nanousd", "steps"))
             plain = ledger.spend(["tenant", "model", "extra.tier"])
             assert {tuple(row.values()) for row in total} == {
-                (row["tenant"], row["model"], row["extra.tier"], row["cost_nanousd"], row["steps"]) for row in plain
+                (row["tenant"], row["model"], row["extra.tier"], row["cost_nanousd"], row["steps"])
+                for row in plain
             }
     with Ledger.open(path) as ledger:
         ledger.upkeep.roll(rows=3)
@@ -163,7 +169,10 @@ def test_the_tail_is_read_with_the_rollup(ledger: Ledger) -> None:
     """By time, tag and series, rolled or not, and in the views."""
     ledger.post(step("s1", started_us=START_US), step("s2", started_us=START_US + QUARTER_US, model="m"))
     assert ledger.upkeep.roll() == 2
-    ledger.post(step("s3", started_us=START_US, missing_tags="tenant"), step("s4", model="m", context_id=GLOBEX.context_id))
+    ledger.post(
+        step("s3", started_us=START_US, missing_tags="tenant"),
+        step("s4", model="m", context_id=GLOBEX.context_id),
+    )
     assert ledger.rollup_status()[:4] == (2, 4, 2, START_US + 1_500_001)
     assert ledger.rolled(["quarter_us"], sums=("steps", "unattributed_nanousd")) == [
         {"quarter_us": QUARTER, "steps": 3, "unattributed_nanousd": 5_000},
@@ -224,7 +233,9 @@ def test_what_the_rollups_do_not_know_is_refused(
 )
 def test_what_is_wrong_is_found_and_made_anew(ledger: Ledger, path: Path, statement: str) -> None:
     """`verify` names the row; a rebuild repairs it, and nothing else."""
-    ledger.post(step("s1"), step("s2", started_us=START_US + 10 * QUARTER_US, ended_us=START_US + 11 * QUARTER_US))
+    ledger.post(
+        step("s1"), step("s2", started_us=START_US + 10 * QUARTER_US, ended_us=START_US + 11 * QUARTER_US)
+    )
     ledger.upkeep.roll()
     change(path, statement)
 

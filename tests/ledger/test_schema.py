@@ -49,14 +49,14 @@ def test_schema_command_writes_the_published_schema(tmp_path: Path) -> None:
     assert (tmp_path / "ledger.db-schema").read_text("utf-8") == render_schema()
 
 
-def test_fresh_ledger_equals_a_migrated_one_byte_for_byte(path: Path, tmp_path: Path) -> None:
-    """`sqlite_master` is the same whether the snapshot or sqlite-utils made the ledger."""
+def test_fresh_ledger_has_the_objects_of_a_migrated_one_to_the_letter(path: Path, tmp_path: Path) -> None:
+    """`sqlite_master` is the same whether the snapshot or sqlite-utils made the ledger, but for where on disk it puts things."""
     Ledger.open(path).close()
     migrated = Database(tmp_path / "migrated.db")
     migrations.apply(migrated)
     migrated.close()
 
-    query = "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master"
+    query = "SELECT type, name, tbl_name, rootpage <> 0, sql FROM sqlite_master"
     assert rows(path, query) == rows(tmp_path / "migrated.db", query)
 
 

@@ -25,10 +25,14 @@ def prune(
     before: Annotated[
         str,
         typer.Option(
-            "--before", metavar="DATE", help="Steps that started earlier: 2026-01-31 (UTC), or an age such as 400d."
+            "--before",
+            metavar="DATE",
+            help="Steps that started earlier: 2026-01-31 (UTC), or an age such as 400d.",
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Delete them; without it they are only counted.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete them; without it they are only counted.")
+    ] = False,
     ledger: LedgerOption = DEFAULT_LEDGER,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +76,8 @@ def _say(plan: Plan) -> None:
     until = f"{from_us(plan.before_us):%Y-%m-%d %H:%M} UTC"
     if plan.rows:
         first, last = (
-            "" if at is None else f"{from_us(at):%Y-%m-%d}" for at in (plan.first_started_us, plan.last_started_us)
+            "" if at is None else f"{from_us(at):%Y-%m-%d}"
+            for at in (plan.first_started_us, plan.last_started_us)
         )
         print(
             f"{plan.steps:,} steps and {plan.corrections:,} corrections that started before {until} ({first} to {last},"
@@ -81,9 +86,13 @@ def _say(plan: Plan) -> None:
     else:
         print(f"There is nothing to delete before {until}.")
     if plan.not_rolled:
-        print(f"{plan.not_rolled:,} rows that old are not rolled up yet and stay: run `spendgraph rollup` first.")
+        print(
+            f"{plan.not_rolled:,} rows that old are not rolled up yet and stay: run `spendgraph rollup` first."
+        )
     if plan.kept:
-        print(f"{plan.kept:,} rows that old stay: of tasks that are paused, or the latest step of the ledger.")
+        print(
+            f"{plan.kept:,} rows that old stay: of tasks that are paused, or the latest step of the ledger."
+        )
 
 
 def _time(text: str) -> int:

@@ -54,7 +54,9 @@ def rollup(
         print(f"{repaired:,} sums were wrong and are made anew." if repaired else "Every sum is right.")
     if not status:
         print(f"Added {added:,} rows of steps.")
-    print(f"{plain(str(ledger))} is rolled up to {now.rolled_seq:,} of {now.last_seq:,} rows{_since(now.waiting_since_us)}.")
+    print(
+        f"{plain(str(ledger))} is rolled up to {now.rolled_seq:,} of {now.last_seq:,} rows{_since(now.waiting_since_us)}."
+    )
 
 
 def _since(waiting_since_us: int | None) -> str:

@@ -30,7 +30,7 @@ _TRIGGER: Final = "steps_refuse_delete"
 
 _OLD: Final = f"""\
 s.started_us < ?1 AND s.seq <= {sql.ROLLED_SEQ} AND s.seq < (SELECT max(seq) FROM steps)
-  AND NOT EXISTS (SELECT 1 FROM tasks AS t WHERE t.task_id = s.task_id AND t.status = 'paused')"""
+  AND NOT EXISTS (SELECT 1 FROM tasks AS t WHERE t.task_id = s.task_id AND t.status = 'paused')"""  # noqa: S608 - names are this package's own
 
 _PLAN: Final = f"""\
 SELECT count(*) FILTER (WHERE s.entry = 'charge'), count(*) FILTER (WHERE s.entry = 'correction'),
@@ -145,9 +145,9 @@ def cut(before: datetime | int, now_us: int) -> int:
 
 def read_plan(connection: sqlite3.Connection, before_us: int) -> Plan:
     """What a prune would delete."""
-    found = tuple(connection.execute(_PLAN, (before_us,)).fetchone())
+    steps, corrections, cost, first, last = connection.execute(_PLAN, (before_us,)).fetchone()
     not_rolled, rolled = connection.execute(_STAY, (before_us,)).fetchone()
-    return Plan(before_us, *found, not_rolled, rolled - found[0] - found[1])
+    return Plan(before_us, steps, corrections, cost, first, last, not_rolled, rolled - steps - corrections)
 
 
 def prune(pace: Pace, plan: Plan, clock: Clock, progress: Progress | None = None) -> Pruned:
@@ -158,7 +158,8 @@ def prune(pace: Pace, plan: Plan, clock: Clock, progress: Progress | None = None
     if not plan.rows:
         return Pruned(0, plan.before_us, 0, 0, 0)
     allow, refuse = f"DROP TRIGGER {_TRIGGER}", snapshot_objects()["trigger", _TRIGGER]
-    total, prune_id, after = [0, 0, 0], 0, (-1, -1)
+    steps = corrections = cost_nanousd = prune_id = 0
+    after = (-1, -1)
 
     def part(execute: Execute, rows: int) -> tuple[tuple[int, int], tuple[int, ...], int] | None:
         chosen = execute(_NEXT, (plan.before_us, *after, rows)).fetchall()
@@ -178,14 +179,16 @@ def prune(pace: Pace, plan: Plan, clock: Clock, progress: Progress | None = None
 
     while (found := pace.run(part)) is not None:
         after, sums, prune_id = found
-        total = [had + new for had, new in zip(total, sums[:3], strict=True)]
+        steps, corrections, cost_nanousd = steps + sums[0], corrections + sums[1], cost_nanousd + sums[2]
         if progress is not None:
-            progress(min(total[0] + total[1], plan.rows), plan.rows)
+            progress(min(steps + corrections, plan.rows), plan.rows)
     if prune_id:
         pace.run(
-            lambda execute, _: execute("UPDATE prunes SET ended_us = ? WHERE prune_id = ?", (clock(), prune_id))
+            lambda execute, _: execute(
+                "UPDATE prunes SET ended_us = ? WHERE prune_id = ?", (clock(), prune_id)
+            )
         )
-    return Pruned(prune_id, plan.before_us, *total)
+    return Pruned(prune_id, plan.before_us, steps, corrections, cost_nanousd)
 
 
 def _begin(execute: Execute, before_us: int, now_us: int) -> int:

@@ -70,7 +70,9 @@ def read_rolled(
             " CROSS JOIN contexts AS c ON c.context_id = r.context_id"
         )
         quarters = {name: f"q.{name}_" for name in buckets}
-    rolled, rolled_parameters = _branch(by, sums, filters, "r", quarters, {name: f"q.{name}" for name in needed})
+    rolled, rolled_parameters = _branch(
+        by, sums, filters, "r", quarters, {name: f"q.{name}" for name in needed}
+    )
     tail, tail_parameters = _branch(by, sums, filters, "s", _bucketed(f"({sql.QUARTER})", buckets), sql.SUMS)
     names = [f'"{name}"' for name in by]
     positions = [str(position) for position in range(1, len(by) + 1)]

@@ -154,7 +154,7 @@ def rebuild_slice(execute: Execute, found: Slice) -> None:
         execute(sql.DROP_TASKS, (found.start, found.end))
         execute(sql.FILL_TASKS, (found.start, found.end))
         return
-    (pruned,) = execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()  # noqa: S608 - as above
+    (pruned,) = execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()
     part = (max(found.start, pruned), found.end)  # somebody may have pruned since it was compared
     execute(sql.FILL_SERIES, part)
     execute(sql.DROP_QUARTERS, part)
@@ -162,7 +162,7 @@ def rebuild_slice(execute: Execute, found: Slice) -> None:
 
 
 def _quarter_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[int, int]]:
-    (start,) = connection.execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()  # noqa: S608 - as above
+    (start,) = connection.execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()
     while start < _END:
         row = connection.execute(
             "SELECT started_us FROM steps WHERE started_us >= ? ORDER BY started_us LIMIT 1 OFFSET ?",

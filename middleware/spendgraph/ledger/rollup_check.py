@@ -31,7 +31,10 @@ def check_rollups(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     for found in wrong_slices(connection):
         is_found = True
         more = f", and {found.wrong - 1} more rows near it" if found.wrong > 1 else ""
-        yield f"{found.table} {found.example}", f"is not the sum of its steps{more}: `spendgraph rollup --rebuild` makes it anew"
+        yield (
+            f"{found.table} {found.example}",
+            f"is not the sum of its steps{more}: `spendgraph rollup --rebuild` makes it anew",
+        )
     if is_found:
         return
     row = tuple(connection.execute(_TOTALS).fetchone())

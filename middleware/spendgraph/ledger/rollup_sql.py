@@ -161,8 +161,6 @@ DROP_QUARTERS: Final = "DELETE FROM rollup_15min WHERE quarter_us >= ?1 AND quar
 DROP_TASKS: Final = "DELETE FROM rollup_tasks WHERE task_id > ?1 AND task_id <= ?2 AND pruned_steps = 0"
 
 FILL_SERIES: Final = new_series(IN_SLICE)
-FILL_QUARTERS: Final = (
-    f"INSERT INTO rollup_15min (quarter_us, series_id, {_SUM_NAMES})\n{FRESH_QUARTERS}"
-)
+FILL_QUARTERS: Final = f"INSERT INTO rollup_15min (quarter_us, series_id, {_SUM_NAMES})\n{FRESH_QUARTERS}"
 FILL_TASKS: Final = f"INSERT INTO rollup_tasks (task_id, context_id, {_TASK_NAMES})\n{FRESH_TASKS}"
 ADD_SERIES: Final = new_series(IN_CHUNK)

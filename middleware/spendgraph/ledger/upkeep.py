@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.ledger import prune, rollup
 from spendgraph.ledger.pace import Pace
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import datetime
-
-    import sqlite3
 
     from spendgraph.clock import Clock
     from spendgraph.ledger.prune import Plan, Pruned
@@ -84,8 +84,7 @@ class Upkeep:
         size = {} if rows is None else {"size": rows}
         with self._reading() as connection:
             for found in rollup.wrong_slices(connection, progress=progress, **size):
-                part = found
-                self._transact(lambda execute, part=part: rollup.rebuild_slice(execute, part))
+                self._transact(partial(rollup.rebuild_slice, found=found))
                 repaired += found.wrong
         return Rebuilt(added, repaired)
 
