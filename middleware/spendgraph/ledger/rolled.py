@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from spendgraph.clock import to_us
+from spendgraph.clock import from_us, to_us
 from spendgraph.ledger import rollup_sql as sql
 from spendgraph.ledger.columns import TAGS, Parameters, expression
 
@@ -20,7 +20,8 @@ SERIES: Final = tuple(name for name in sql.DIMENSIONS if name != "context_id")
 _END: Final = 2**62
 _MUCH: Final = 100_000
 
-_BUCKETS: Final = ("quarter_us", "hour", "day", "month")
+_FINE: Final = frozenset({"quarter_us", "hour", "day"})
+_BUCKETS: Final = (*sorted(_FINE), "month")
 
 _PARTS: Final = {
     "unattributed_nanousd": ("cost_nanousd", "{0}.missing_tags <> ''"),
@@ -50,52 +51,103 @@ def read_rolled(
     for name in sums:
         if name not in SUMS:
             raise ValueError(f"the rollups have no sum {name!r}; they have {', '.join(SUMS)}")
-    buckets = [name for name in by if name in _BUCKETS]
-    needed = list(dict.fromkeys([*(_PARTS[name][0] if name in _PARTS else name for name in sums)]))
-    quarters = _bucketed("q.quarter_us", buckets)
-    if filters:
-        # From the payer to its series to their quarters, each by an index.
-        source = (
-            "contexts AS c CROSS JOIN rollup_series AS r ON r.context_id = c.context_id CROSS JOIN rollup_15min AS q"
-            " ON q.series_id = r.series_id AND q.quarter_us >= ? AND q.quarter_us < ?"
+    needed = list(
+        dict.fromkeys(
+            ["steps", "corrections", *(_PARTS[name][0] if name in _PARTS else name for name in sums)]
         )
-    else:
-        # First the sums of each series, then whose they are: a name is looked up once.
-        own = "".join(f", {quarters[name]} AS {name}_" for name in buckets)
-        summed = "".join(f", sum(q.{name}) AS {name}" for name in needed)
-        keys = ", ".join(["1", *(str(number) for number in range(2, len(buckets) + 2))])
-        source = (
-            f"(SELECT q.series_id{own}{summed} FROM rollup_15min AS q WHERE q.quarter_us >= ? AND q.quarter_us < ?"
-            f" GROUP BY {keys}) AS q CROSS JOIN rollup_series AS r ON r.series_id = q.series_id"
-            " CROSS JOIN contexts AS c ON c.context_id = r.context_id"
-        )
-        quarters = {name: f"q.{name}_" for name in buckets}
-    rolled, rolled_parameters = _branch(
-        by, sums, filters, "r", quarters, {name: f"q.{name}" for name in needed}
     )
-    tail, tail_parameters = _branch(by, sums, filters, "s", _bucketed(f"({sql.QUARTER})", buckets), sql.SUMS)
-    names = [f'"{name}"' for name in by]
+    branches, parameters = list[str](), Parameters()
+    for part in _parts(start, end, is_fine=any(name in _FINE for name in by)):
+        source, buckets = _source(part, by, needed, bool(filters))
+        values = {name: f"{part.sign}q.{name}" for name in needed}
+        (select, where), (own, own_where) = _branch(by, sums, filters, "r", buckets, values)
+        branches.append(f"SELECT {select} FROM {source} WHERE {where}")
+        parameters += [*own, part.start, part.end, *own_where]
+    (select, where), (own, own_where) = _branch(
+        by, sums, filters, "s", _bucketed(f"({sql.QUARTER})", by), sql.SUMS
+    )
+    branches.append(
+        f"SELECT {select} FROM steps AS s {_way(connection)} CROSS JOIN contexts AS c ON c.context_id = s.context_id"
+        f" WHERE s.seq > {sql.ROLLED_SEQ} AND s.started_us >= ? AND s.started_us < ? AND {where}"
+    )
+    parameters += [*own, start, end, *own_where]
     positions = [str(position) for position in range(1, len(by) + 1)]
-    group = f"GROUP BY {', '.join(positions)}" if by else "HAVING count(*) > 0"
-    inner = f" GROUP BY {', '.join(positions)}" if by else " HAVING count(*) > 0"
-    query = f"""\
-SELECT {", ".join([*names, *(f"sum({name}) AS {name}" for name in sums)])} FROM (
-  SELECT {rolled[0]} FROM {source} WHERE {rolled[1]}{inner}
-  UNION ALL
-  SELECT {tail[0]} FROM steps AS s {_by(connection)} CROSS JOIN contexts AS c ON c.context_id = s.context_id
-  WHERE s.seq > {sql.ROLLED_SEQ} AND s.started_us >= ? AND s.started_us < ? AND {tail[1]}{inner}
-) {group}
-ORDER BY {", ".join([f"{len(by) + 1} DESC", *positions])}"""
-    select, where = rolled_parameters
-    tail_select, tail_where = tail_parameters
-    parameters = [*select, start, end, *where, *tail_select, start, end, *tail_where]
+    group = f" GROUP BY {', '.join(positions)}" if by else ""
+    columns = [*(f'"{name}"' for name in by), *(f"sum({name}) AS {name}" for name in sums)]
+    query = (
+        f"SELECT {', '.join(columns)} FROM ({' UNION ALL '.join(branch + group for branch in branches)})"
+        f"{group} HAVING sum(counted_) > 0 ORDER BY {', '.join([f'{len(by) + 1} DESC', *positions])}"
+    )
     return [dict(row) for row in connection.execute(query, parameters)]
+
+
+class _Part(NamedTuple):
+    """A part of the time asked for, from one of the rollups; with a minus it is taken away again."""
+
+    table: str
+    column: str
+    sign: str
+    start: int
+    end: int
+
+
+def _parts(start: int, end: int, *, is_fine: bool) -> list[_Part]:
+    """The time asked for in whole months as far as it goes, and the quarters of an hour that are missing or too many.
+
+    A month of another time zone begins and ends some hours beside one of UTC's.
+    """
+    quarters = ("rollup_15min", "quarter_us")
+    first, last = (_nearest_month(at) for at in (start, end))
+    if is_fine or first >= last:
+        return [_Part(*quarters, "", start, end)]
+    parts = [_Part("rollup_months", "month_us", "", first, last)]
+    for sign, from_us_, to_us_ in (
+        ("", start, first),
+        ("-", first, start),
+        ("", last, end),
+        ("-", end, last),
+    ):
+        if from_us_ < to_us_:
+            parts.append(_Part(*quarters, sign, from_us_, to_us_))
+    return parts
+
+
+def _nearest_month(at: int) -> int:
+    if at == _END:
+        return at
+    moment = from_us(at)
+    month = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (month + timedelta(days=32)).replace(day=1)
+    return min(to_us(month), to_us(following), key=lambda each: abs(each - at))
+
+
+def _source(
+    part: _Part, by: Sequence[str], needed: Sequence[str], has_filters: bool
+) -> tuple[str, dict[str, str]]:
+    """Where the rows of a part come from, and the time buckets in them."""
+    buckets = _bucketed(f"q.{part.column}", by)
+    between = f"q.{part.column} >= ? AND q.{part.column} < ?"
+    if has_filters:
+        # From the payer to its series to their times, each by an index.
+        return (
+            "contexts AS c CROSS JOIN rollup_series AS r ON r.context_id = c.context_id"
+            f" CROSS JOIN {part.table} AS q ON q.series_id = r.series_id AND {between}"
+        ), buckets
+    # First the sums of each series, then whose they are: a name is looked up once.
+    own = "".join(f", {found} AS {name}_" for name, found in buckets.items())
+    summed = "".join(f", sum(q.{name}) AS {name}" for name in needed)
+    keys = ", ".join(str(number) for number in range(1, len(buckets) + 2))
+    return (
+        f"(SELECT q.series_id{own}{summed} FROM {part.table} AS q WHERE {between} GROUP BY {keys}) AS q"
+        " CROSS JOIN rollup_series AS r ON r.series_id = q.series_id"
+        " CROSS JOIN contexts AS c ON c.context_id = r.context_id"
+    ), {name: f"q.{name}_" for name in buckets}
 
 
 Branch = tuple[str, str]
 
 
-def _by(connection: sqlite3.Connection) -> str:
+def _way(connection: sqlite3.Connection) -> str:
     """How what is not rolled is found: by `seq`, unless it is so much that its index on the start is better."""
     waiting: int = connection.execute(f"SELECT max(seq) - {sql.ROLLED_SEQ} FROM steps").fetchone()[0] or 0
     return "NOT INDEXED" if waiting < _MUCH else ""
@@ -123,6 +175,7 @@ def _branch(
             )
         else:
             selected.append(f"sum({values[name]}) AS {name}")
+    selected.append(f"sum({values['steps']}) + sum({values['corrections']}) AS counted_")
     conditions, where_parameters = ["1"], Parameters()
     for name, value in filters.items():
         found, own = _name(name, dimensions)
@@ -149,6 +202,7 @@ def _bucketed(quarter: str, names: Iterable[str]) -> dict[str, str]:
     return {
         name: quarter if name == "quarter_us" else expression(name)[0].replace("s.started_us", quarter)
         for name in names
+        if name in _BUCKETS
     }
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with how much is done, and how much there is."""
 
-Table = Literal["rollup_15min", "rollup_tasks"]
+Table = Literal["rollup_15min", "rollup_months", "rollup_tasks"]
 
 _SLICE: Final = 5_000
 """About so many steps are summed anew at once."""
@@ -59,8 +59,8 @@ class Slice(NamedTuple):
 
     Attributes:
         table: Which rollup.
-        start: The first quarter of an hour, or the id before the first task.
-        end: The first quarter after it, or the last task's id.
+        start: The first quarter of an hour, or the id before the first series or task.
+        end: The first quarter after it, or the last series' or task's id.
         wrong: How many rows are wrong, missing or too many.
         example: One of them.
     """
@@ -122,6 +122,7 @@ def _add(execute: Execute, rows: int, until: int | None, now_us: int) -> tuple[i
     chunk = (start, end)
     execute(sql.ADD_SERIES, chunk)
     execute(sql.ADD_QUARTERS, chunk)
+    execute(sql.ADD_MONTHS, chunk)
     execute(sql.ADD_TASKS, chunk)
     execute(sql.SET_STATE, (end, now_us))
     return start, end, last
@@ -130,7 +131,7 @@ def _add(execute: Execute, rows: int, until: int | None, now_us: int) -> tuple[i
 def wrong_slices(
     connection: sqlite3.Connection, size: int = _SLICE, progress: Progress | None = None
 ) -> Iterator[Slice]:
-    """Sum the steps anew, slice by slice, and name the parts of the rollups that are not the same.
+    """Sum the steps anew, slice by slice, and name the parts of the rollups that are not the same; of months, the quarters.
 
     What may have been pruned is left out: quarters of an hour before it, and tasks of which steps are gone.
     """
@@ -150,9 +151,10 @@ def wrong_slices(
 
 def rebuild_slice(execute: Execute, found: Slice) -> None:
     """Make a part of a rollup anew from the steps."""
-    if found.table == "rollup_tasks":
-        execute(sql.DROP_TASKS, (found.start, found.end))
-        execute(sql.FILL_TASKS, (found.start, found.end))
+    if found.table != "rollup_15min":
+        is_tasks = found.table == "rollup_tasks"
+        execute(sql.DROP_TASKS if is_tasks else sql.DROP_MONTHS, (found.start, found.end))
+        execute(sql.FILL_TASKS if is_tasks else sql.FILL_MONTHS, (found.start, found.end))
         return
     (pruned,) = execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()
     part = (max(found.start, pruned), found.end)  # somebody may have pruned since it was compared
@@ -184,24 +186,35 @@ def _task_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[st
         start = end
 
 
+def _series_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[int, int]]:
+    (last,) = connection.execute("SELECT coalesce(max(series_id), 0) FROM rollup_series").fetchone()
+    for start in range(0, last + 1, size):
+        yield start, start + size
+
+
 def _compare(connection: sqlite3.Connection, table: Table, start: Any, end: Any) -> Slice | None:
-    is_tasks = table == "rollup_tasks"
-    stored, fresh = (
-        (sql.STORED_TASKS, sql.FRESH_TASKS) if is_tasks else (sql.STORED_QUARTERS, sql.FRESH_QUARTERS)
-    )
+    stored, fresh = _QUERIES[table]
     with _one_moment(connection):
         wrong = {tuple(row) for row in connection.execute(stored, (start, end))} ^ {
             tuple(row) for row in connection.execute(fresh, (start, end))
         }
     if not wrong:
         return None
-    keys = {row[: 1 if is_tasks else 2] for row in wrong}
+    keys = {row[: 1 if table == "rollup_tasks" else 2] for row in wrong}
     return Slice(table, start, end, len(keys), min(keys, key=repr))
 
 
 _SLICES: Final[dict[Table, Callable[[sqlite3.Connection, int], Iterator[tuple[Any, Any]]]]] = {
     "rollup_15min": _quarter_slices,
+    "rollup_months": _series_slices,  # of the quarters: they come first
     "rollup_tasks": _task_slices,
+}
+
+
+_QUERIES: Final[dict[Table, tuple[str, str]]] = {
+    "rollup_15min": (sql.STORED_QUARTERS, sql.FRESH_QUARTERS),
+    "rollup_months": (sql.STORED_MONTHS, sql.FRESH_MONTHS),
+    "rollup_tasks": (sql.STORED_TASKS, sql.FRESH_TASKS),
 }
 
 

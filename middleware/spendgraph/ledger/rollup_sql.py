@@ -11,6 +11,12 @@ QUARTER_US: Final = 900_000_000
 QUARTER: Final = f"s.started_us - s.started_us % {QUARTER_US}"
 """When the quarter of an hour starts in which a step started."""
 
+
+def month(start: str) -> str:
+    """When the month starts, in UTC, in which a time is."""
+    return f"CAST(strftime('%s', {start} / 1000000, 'unixepoch', 'start of month') AS INTEGER) * 1000000"
+
+
 DIMENSIONS: Final = (
     "context_id",
     "kind",
@@ -114,11 +120,11 @@ SELECT DISTINCT {keys} FROM steps AS s WHERE {condition}
 ON CONFLICT DO NOTHING"""
 
 
-def quarters(condition: str) -> str:
-    """The rows of `rollup_15min` as steps make them."""
+def sums(condition: str, start: str) -> str:
+    """The rows of a rollup as steps make them: from when on, of which series, and the sums."""
     same = " AND ".join(f"r.{name} = s.{name}" for name in DIMENSIONS)
     return f"""\
-SELECT {QUARTER} AS quarter_us, r.series_id, {_NEW_SUMS}
+SELECT {start}, r.series_id, {_NEW_SUMS}
 FROM steps AS s LEFT JOIN rollup_series AS r ON {same}
 WHERE {condition}
 GROUP BY 1, 2"""
@@ -136,8 +142,13 @@ FROM (SELECT s.task_id, {_NEW_TASK} FROM steps AS s WHERE {condition} GROUP BY s
 
 ADD_QUARTERS: Final = f"""\
 INSERT INTO rollup_15min (quarter_us, series_id, {_SUM_NAMES})
-{quarters(IN_CHUNK)}
+{sums(IN_CHUNK, QUARTER)}
 ON CONFLICT (quarter_us, series_id) DO UPDATE SET {_ADD}"""
+
+ADD_MONTHS: Final = f"""\
+INSERT INTO rollup_months (month_us, series_id, {_SUM_NAMES})
+{sums(IN_CHUNK, month("s.started_us"))}
+ON CONFLICT (series_id, month_us) DO UPDATE SET {_ADD}"""
 
 ADD_TASKS: Final = f"""\
 INSERT INTO rollup_tasks (task_id, context_id, {_TASK_NAMES})
@@ -150,17 +161,24 @@ ON CONFLICT (state_id) DO UPDATE SET rolled_seq = excluded.rolled_seq, rolled_us
 
 STORED_QUARTERS: Final = f"""\
 SELECT quarter_us, series_id, {_SUM_NAMES} FROM rollup_15min WHERE quarter_us >= ?1 AND quarter_us < ?2"""
+STORED_MONTHS: Final = f"""\
+SELECT month_us, series_id, {_SUM_NAMES} FROM rollup_months WHERE series_id > ?1 AND series_id <= ?2"""
 STORED_TASKS: Final = f"""\
 SELECT task_id, context_id, {_TASK_NAMES} FROM rollup_tasks
 WHERE task_id > ?1 AND task_id <= ?2 AND pruned_steps = 0"""
 
-FRESH_QUARTERS: Final = quarters(IN_SLICE)
+FRESH_QUARTERS: Final = sums(IN_SLICE, QUARTER)
+FRESH_MONTHS: Final = f"""\
+SELECT {month("q.quarter_us")}, q.series_id, {", ".join(f"sum(q.{name})" for name in SUMS)}
+FROM rollup_15min AS q WHERE q.series_id > ?1 AND q.series_id <= ?2 GROUP BY 2, 1"""
 FRESH_TASKS: Final = tasks(_TASK_IN_SLICE)
 
 DROP_QUARTERS: Final = "DELETE FROM rollup_15min WHERE quarter_us >= ?1 AND quarter_us < ?2"
+DROP_MONTHS: Final = "DELETE FROM rollup_months WHERE series_id > ?1 AND series_id <= ?2"
 DROP_TASKS: Final = "DELETE FROM rollup_tasks WHERE task_id > ?1 AND task_id <= ?2 AND pruned_steps = 0"
 
 FILL_SERIES: Final = new_series(IN_SLICE)
 FILL_QUARTERS: Final = f"INSERT INTO rollup_15min (quarter_us, series_id, {_SUM_NAMES})\n{FRESH_QUARTERS}"
+FILL_MONTHS: Final = f"INSERT INTO rollup_months (month_us, series_id, {_SUM_NAMES})\n{FRESH_MONTHS}"
 FILL_TASKS: Final = f"INSERT INTO rollup_tasks (task_id, context_id, {_TASK_NAMES})\n{FRESH_TASKS}"
 ADD_SERIES: Final = new_series(IN_CHUNK)

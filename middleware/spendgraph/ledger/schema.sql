@@ -501,6 +501,26 @@ CREATE TABLE rollup_15min (
   PRIMARY KEY (quarter_us, series_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE rollup_months (
+  series_id INTEGER NOT NULL REFERENCES rollup_series (series_id),
+  month_us INTEGER NOT NULL, -- when the month starts in UTC: the sums of rollup_15min in it
+  steps INTEGER NOT NULL, -- charges
+  corrections INTEGER NOT NULL,
+  cost_nanousd INTEGER NOT NULL, -- corrections included, as in all sums
+  saved_nanousd INTEGER NOT NULL,
+  took_us INTEGER NOT NULL, -- from start to end, of charges
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_write_5m_tokens INTEGER NOT NULL,
+  cache_write_1h_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  audio_input_tokens INTEGER NOT NULL,
+  audio_output_tokens INTEGER NOT NULL,
+  image_tokens INTEGER NOT NULL,
+  PRIMARY KEY (series_id, month_us)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX rollup_15min_of_series ON rollup_15min (series_id, quarter_us);
 
 CREATE TABLE rollup_tasks (

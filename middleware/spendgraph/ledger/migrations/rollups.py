@@ -76,6 +76,13 @@ CREATE TABLE rollup_15min (
 {_SUMS},
   PRIMARY KEY (quarter_us, series_id)
 ) STRICT, WITHOUT ROWID""")
+    db.execute(f"""\
+CREATE TABLE rollup_months (
+  series_id INTEGER NOT NULL REFERENCES rollup_series (series_id),
+  month_us INTEGER NOT NULL, -- when the month starts in UTC: the sums of rollup_15min in it
+{_SUMS},
+  PRIMARY KEY (series_id, month_us)
+) STRICT, WITHOUT ROWID""")
     db.execute("CREATE INDEX rollup_15min_of_series ON rollup_15min (series_id, quarter_us)")
     db.execute("""\
 CREATE TABLE rollup_tasks (
