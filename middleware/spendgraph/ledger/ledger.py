@@ -278,7 +278,7 @@ class Ledger(LedgerReader):
     @property
     def upkeep(self) -> Upkeep:
         """What rolls up and prunes."""
-        return Upkeep(self.transact, self._reading, self._clock)
+        return Upkeep(self.transact, self._writer.query, self._reading, self._clock)
 
     @property
     def alerts(self) -> AlertBook:

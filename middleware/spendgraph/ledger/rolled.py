@@ -127,8 +127,8 @@ def _source(
     """Where the rows of a part come from, and the time buckets in them."""
     buckets = _bucketed(f"q.{part.column}", by)
     between = f"q.{part.column} >= ? AND q.{part.column} < ?"
-    if has_filters:
-        # From the payer to its series to their times, each by an index.
+    if has_filters or part.table == "rollup_months":
+        # From the payer to its series to their times, each by an index; a series has few months.
         return (
             "contexts AS c CROSS JOIN rollup_series AS r ON r.context_id = c.context_id"
             f" CROSS JOIN {part.table} AS q ON q.series_id = r.series_id AND {between}"

@@ -36,6 +36,7 @@ class Upkeep:
 
     Args:
         transact: The ledger's `transact`.
+        query: The writer's `query`.
         reading: Opens a connection that only reads.
         clock: Microseconds UTC.
     """
@@ -43,10 +44,12 @@ class Upkeep:
     def __init__(
         self,
         transact: Callable[..., Any],
+        query: Callable[..., Any],
         reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
         clock: Clock,
     ) -> None:
         self._transact = transact
+        self._query = query
         self._reading = reading
         self._clock = clock
 
@@ -65,7 +68,7 @@ class Upkeep:
         Raises:
             LedgerUnavailable: The ledger cannot be written; what was added until then is added.
         """
-        return rollup.roll(Pace(self._transact, rows), self._clock, progress)
+        return rollup.roll(self._pace(rows), self._clock, progress)
 
     def rebuild(self, progress: Progress | None = None, *, rows: int | None = None) -> Rebuilt:
         """Bring the rollups up to date, compare every row with the steps, and make what is wrong anew.
@@ -117,4 +120,11 @@ class Upkeep:
             LedgerUnavailable: The ledger cannot be written; what was deleted until then is accounted for.
         """
         plan = self.plan_prune(before)
-        return prune.prune(Pace(self._transact, rows), plan, self._clock, progress)
+        return prune.prune(self._pace(rows), plan, self._clock, progress)
+
+    def _pace(self, rows: int | None) -> Pace:
+        return Pace(self._transact, lambda: self._query(_checkpoint), rows)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
