@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ledger.rows import ACME, GLOBEX, PYTHON, START_US, change, context_row, rows, step, task
 from ledger.test_processes import PRELUDE, start
+from spendgraph.clock import to_us
 from spendgraph.ledger import Ledger, StepRow
 from spendgraph.ledger.rollup_sql import DIMENSIONS, QUARTER_US, SUMS, TASK_COLUMNS
 
@@ -133,7 +134,7 @@ def correct(ledger: Ledger, steps: list[StepRow], found: tuple[int, int, int]) -
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rollups_are_the_sums_of_the_steps(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -184,6 +185,44 @@ def test_the_tail_is_read_with_the_rollup(ledger: Ledger) -> None:
     since = datetime(2026, 9, 21, 14, 15, tzinfo=UTC)
     assert ledger.rolled(["tenant"], sums=("steps",), since=since) == [{"tenant": "acme", "steps": 1}]
     assert ledger.rolled(sums=("cost_nanousd",), until=since) == [{"cost_nanousd": 15_000}]
+
+
+MONTH_STARTS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(7, 12)]
+HOURS = st.integers(-80, 80).map(lambda hours: timedelta(hours=hours))
+
+
+@given(
+    starts=st.lists(st.tuples(st.sampled_from(MONTH_STARTS), HOURS, st.integers(1, 10**9)), max_size=25),
+    since=st.none() | st.tuples(st.sampled_from(MONTH_STARTS), HOURS),
+    until=st.none() | st.tuples(st.sampled_from(MONTH_STARTS), HOURS),
+    filters=st.sampled_from([{}, {"tenant": "acme"}, {"tenant": ["acme", "globex"], "kind": "model"}]),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_time_is_made_of_months_and_what_is_missing_or_too_much(
+    starts: list[tuple[datetime, timedelta, int]],
+    since: tuple[datetime, timedelta] | None,
+    until: tuple[datetime, timedelta] | None,
+    filters: dict[str, Any],
+) -> None:
+    """A month of Berlin or a quarter of Auckland: the sums are those of the steps, with and without months in the answer."""
+    first, last = (None if each is None else each[0] + each[1] for each in (since, until))
+    with Ledger.open(":memory:") as ledger:
+        ledger.post(ACME, GLOBEX, task())
+        for number, (month, hours, cost) in enumerate(starts):
+            at = to_us(month + hours)
+            context = (ACME, GLOBEX)[number % 2].context_id
+            ledger.post(step(started_us=at, ended_us=at, cost_nanousd=cost, context_id=context))
+            if number % 5 == 3:
+                ledger.upkeep.roll(rows=2)
+        for by in ([], ["tenant"], ["month"], ["tenant", "month"], ["day"]):
+            found = ledger.rolled(by, sums=("cost_nanousd", "steps"), since=first, until=last, **filters)
+            spent = ledger.spend(by, since=first, until=last, **filters)
+            assert found == [{name: row[name] for name in (*by, "cost_nanousd", "steps")} for row in spent]
+        ledger.upkeep.roll()
+        ledger.transact(lambda execute: execute("UPDATE rollup_months SET steps = steps + 1"))
+        assert len(ledger.verify()) == bool(starts)
+        ledger.upkeep.rebuild(rows=3)
+        assert ledger.verify() == []
 
 
 def test_the_views_are_whole(ledger: Ledger, path: Path) -> None:
