@@ -22,6 +22,6 @@ Example:
 from __future__ import annotations
 
 from spendgraph_demo.history.parameters import Parameters, days_of
-from spendgraph_demo.history.writing import FILES, NotEmpty, Written, write_history
+from spendgraph_demo.history.writing import FILES, LedgerNotEmpty, Written, write_history
 
-__all__ = ["FILES", "NotEmpty", "Parameters", "Written", "days_of", "write_history"]
+__all__ = ["FILES", "LedgerNotEmpty", "Parameters", "Written", "days_of", "write_history"]

@@ -15,7 +15,7 @@ from spendgraph.hooks.places import Task
 from spendgraph.hooks.references import References
 from spendgraph.ledger import DecisionRow, HeldStep, PriceRow, StepRow, TaskEnd, TaskOutcome
 from spendgraph.ledger.corrections import correction_of, late_correction
-from spendgraph_demo.history.chance import stream
+from spendgraph_demo.history.chance import new_id, stream
 from spendgraph_demo.history.planted import CREDIT
 from spendgraph_demo.history.truth import Truth
 from spendgraph_demo.history.windows import Refused
@@ -102,8 +102,7 @@ class Bookkeeper:
                 thread_id=planned.thread_id,
                 graph=planned.graph,
             )
-            ids = stream(0, planned.task_id)
-            step_ids = tuple(f"{ids.getrandbits(128):032x}" for _ in planned.acts)
+            step_ids = tuple(new_id(self._rng, act.started_us) for act in planned.acts)
             opened = _Open(planned, task, step_ids)
             self._wait(planned.started_us, opened, _START)
             for place, act in enumerate(planned.acts):
@@ -122,6 +121,7 @@ class Bookkeeper:
                 continue
             elif place == _START:
                 self._note(self._references.announcement(what.task), what.task)
+                self.truth.started()
             elif place == _END:
                 self._end(what.planned)
             else:
@@ -177,9 +177,7 @@ class Bookkeeper:
         self._records += records
         self._references.note(records, task)
 
-    def _correct_later(
-        self, opened: _Open, place: int, row: StepRow, windows: tuple[int, ...]
-    ) -> None:
+    def _correct_later(self, opened: _Open, place: int, row: StepRow, windows: tuple[int, ...]) -> None:
         """Plan the correction of a row: a late end, a usage export for half of the estimates, a credit."""
         act = opened.planned.acts[place]
         rng = self._rng
@@ -208,9 +206,10 @@ class Bookkeeper:
         heard = act._replace(heard="reported")
         expected = self._rows.expected(context, act)
         actual, _ = self._rows.row(opened.task, context, heard, (row.step_id, parent), expected)
-        kept = {"estimate_nanousd": None, "reserved_nanousd": None, "response_id": row.response_id}
         note = LATE_END if act.heard == "upper_bound" else EXPORTED
-        return late_correction(row, actual)._replace(usage_note=note, **kept)
+        return late_correction(row, actual)._replace(
+            usage_note=note, estimate_nanousd=None, reserved_nanousd=None, response_id=row.response_id
+        )
 
     def _correct(self, correction: _Correction) -> None:
         self._records.append(HeldStep(tuple(correction.row), correction.windows, 0, 0))

@@ -59,7 +59,11 @@ def _planted(parameters: Parameters, tenants: Sequence[Tenant], plan: Plan) -> d
     return {
         planted.REGRESSION: {
             "what": f"the prompt of the draft is {planted.GROWTH} times as long; nanousd is the excess",
-            "tags": {"feature": "inbox-triage", "version": planted.REGRESSED_VERSION, "template": "draft-reply"},
+            "tags": {
+                "feature": "inbox-triage",
+                "version": planted.REGRESSED_VERSION,
+                "template": "draft-reply",
+            },
             **days(plan.regressed_from, end),
         },
         planted.BROKEN_CACHE: {

@@ -26,15 +26,33 @@ UNMETERED: Final = {"openai": ("gpt-5-2025-08-07", 0.012), "anthropic": ("claude
 
 PLAYGROUND: Final = "playground"
 
-_OPENAI: Final = (
-    "start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,project_id,"
-    "project_name,organization_id,organization_name"
-).split(",")
+_OPENAI: Final[tuple[str, ...]] = (
+    "start_time",
+    "end_time",
+    "start_time_iso",
+    "end_time_iso",
+    "amount_value",
+    "amount_currency",
+    "line_item",
+    "project_id",
+    "project_name",
+    "organization_id",
+    "organization_name",
+)
 _ANTHROPIC: Final = (
-    "usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
-    "usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,"
-    "usage_output_tokens,web_search_count"
-).split(",")
+    "usage_date_utc",
+    "model_version",
+    "api_key",
+    "workspace",
+    "usage_type",
+    "context_window",
+    "usage_input_tokens_no_cache",
+    "usage_input_tokens_cache_write_5m",
+    "usage_input_tokens_cache_write_1h",
+    "usage_input_tokens_cache_read",
+    "usage_output_tokens",
+    "web_search_count",
+)
 
 
 class _Key(NamedTuple):

@@ -36,7 +36,7 @@ def _stuck(parameters: Parameters, plan: Plan) -> PlannedTask:
     edited = edition(feature.name, tenant, plan.stuck_day, parameters.days, plan)
     script = Script(rng, plan.stuck_from_us)
     while script.now_us < plan.stuck_until_us:
-        usage = Usage(around(rng, 31_000, 0.05), around(rng, 650, 0.3), 12_800)
+        usage = Usage(around(rng, 64_000, 0.05), around(rng, 650, 0.3), 25_600)
         script.model("agent", "openai", "gpt-5", usage, template="research-turn", planted=STUCK_LOOP)
         script.tool("web_search", "tools", 0.9, planted=STUCK_LOOP)
         script.wait(rng.uniform(1, 9) / min(1.0, parameters.scale))

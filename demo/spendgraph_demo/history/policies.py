@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _FILE: Final = Path(__file__).with_name("policy.yaml")
 
-_DOLLARS: Final = {"organisation": 9_000, "tenant": 520, "research": 55, "support": 150}
-_TOKENS: Final = 2_600_000
+_DOLLARS: Final = {"organisation": 1_600, "tenant": 200, "research": 55, "support": 140}
+_TOKENS: Final = 900_000
 
 RAISED: Final = 1.25
 """How many times higher the tenants' budget is after it was raised."""

@@ -14,6 +14,7 @@ from spendgraph_demo.history.planted import BROKEN_CACHE, REGRESSION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spendgraph_demo.history.acts import Heard
     from spendgraph_demo.history.editions import Edition
     from spendgraph_demo.history.script import Script
 
@@ -22,13 +23,13 @@ def triage(script: Script, edition: Edition) -> None:
     """A mail is sorted, looked up and answered: one draft, whose prompt the regressed version makes longer."""
     rng = script.rng
     mail = around(rng, 900, 0.7)
-    heard = "cache_hit" if rng.random() < 0.03 else "reported"
+    heard: Heard = "cache_hit" if rng.random() < 0.03 else "reported"
     sorting = Usage(input_tokens=mail + 600, output_tokens=around(rng, 30, 0.3))
     script.model("classify", "openai", "gpt-5-nano", sorting, template="sort-mail", heard=heard)
     script.retrieve("lookup")
     if rng.random() < 0.3:
         script.tool("order_lookup", "lookup", 0.2)
-    prompt = mail + around(rng, 11_000, 0.35)
+    prompt = mail + around(rng, 20_000, 0.35)
     cached = 2_048 if rng.random() < 0.7 else 0
     answer = around(rng, 700, 0.4)
     usual = Usage(prompt, answer, cached, reasoning_tokens=answer // 2)
@@ -44,7 +45,7 @@ def triage(script: Script, edition: Edition) -> None:
 def chat(script: Script, edition: Edition) -> None:
     """One turn of a chat: an answer from a long cached prompt, sometimes after a look into the help pages."""
     rng = script.rng
-    prompt = around(rng, 13_000, 0.3)
+    prompt = around(rng, 22_000, 0.3)
     for turn in range(2 if rng.random() < 0.35 else 1):
         if turn:
             script.retrieve("look-up")
@@ -66,10 +67,10 @@ def chat(script: Script, edition: Edition) -> None:
             )
 
 
-def review(script: Script, edition: Edition, planted: str = "") -> None:
+def review(script: Script, _edition: Edition, planted: str = "") -> None:
     """A contract is read clause by clause in parallel, looked up, and sometimes shown to a lawyer."""
     rng = script.rng
-    contract = min(150_000, around(rng, 24_000, 0.55))
+    contract = min(150_000, around(rng, 36_000, 0.5))
     plan = _written(contract, around(rng, 500, 0.3))
     script.model("plan", "anthropic", "claude-sonnet-4-5", plan, template="review-plan", planted=planted)
     began_us = latest_us = script.now_us
@@ -87,18 +88,16 @@ def review(script: Script, edition: Edition, planted: str = "") -> None:
         latest_us = max(latest_us, script.now_us)
     script.now_us = latest_us
     summary = Usage(around(rng, 6_000, 0.3), around(rng, 1_100, 0.3))
-    script.model(
-        "summarise", "anthropic", "claude-sonnet-4-5", summary, template="summary", planted=planted
-    )
+    script.model("summarise", "anthropic", "claude-sonnet-4-5", summary, template="summary", planted=planted)
     if not planted and rng.random() < 0.04:
         script.wait(rng.uniform(60, 5_400))
         script.other("human_review", "lawyer", rng.randint(2, 9))
 
 
-def research(script: Script, edition: Edition) -> None:
+def research(script: Script, _edition: Edition) -> None:
     """An agent searches and reads until it knows enough: each turn's prompt holds all the turns before it."""
     rng = script.rng
-    prompt = around(rng, 6_000, 0.3)
+    prompt = around(rng, 9_000, 0.3)
     turns = min(14, around(rng, 4, 0.45))
     for turn in range(turns):
         answer = around(rng, 650, 0.45)
@@ -119,7 +118,7 @@ def research(script: Script, edition: Edition) -> None:
             prompt += pages * around(rng, 1_500, 0.3)
 
 
-def digest(script: Script, edition: Edition) -> None:
+def digest(script: Script, _edition: Edition) -> None:
     """A week's events become a page, in the provider's batch tier."""
     rng = script.rng
     events = Usage(around(rng, 26_000, 0.6), around(rng, 900, 0.3))
@@ -128,7 +127,7 @@ def digest(script: Script, edition: Edition) -> None:
     script.model("check", "openai", "gpt-5-nano", checked, template="digest-check")
 
 
-def index(script: Script, edition: Edition) -> None:
+def index(script: Script, _edition: Edition) -> None:
     """A night's new documents are read by a scanner that is paid by the page, and embedded."""
     rng = script.rng
     for _ in range(rng.randint(1, 4)):
@@ -137,7 +136,7 @@ def index(script: Script, edition: Edition) -> None:
         script.embed("embed", Usage(input_tokens=pages * around(rng, 700, 0.2)))
 
 
-def evaluate(script: Script, edition: Edition) -> None:
+def evaluate(script: Script, _edition: Edition) -> None:
     """Prompts are tried on examples, and judged; one of the models tried is the company's own, which nobody has priced."""
     rng = script.rng
     for _ in range(rng.randint(8, 16)):

@@ -27,7 +27,8 @@ _RESPONSES: Final = {"openai": "chatcmpl-", "anthropic": "msg_"}
 
 
 def _error(name: str) -> BaseException:
-    return type(name, (Exception,), {})()
+    kind: type[Exception] = type(name, (Exception,), {})
+    return kind()
 
 
 _ERRORS: Final = {
@@ -104,7 +105,7 @@ class Rows:
             ids: Its step's id, and that of the step it ran in.
             expected: What it was expected to cost.
         """
-        step_id, parent_id = ids
+        step_id = ids[0]
         step = OpenStep(
             step_id,
             self._place(task, context, act, ids),
@@ -152,7 +153,7 @@ class Rows:
             graph=task.graph,
             node=act.node,
             path=act.node,
-            checkpoint_ns=f"{act.node}:{step_id[:8]}" if act.node else "",
+            checkpoint_ns=f"{act.node}:{step_id[-12:]}" if act.node else "",
             attempt=act.attempt,
         )
         missing = self._missing.get(context.context_id)
@@ -166,13 +167,13 @@ class Rows:
 def _heard(act: Act, step_id: str, ending: Ending) -> tuple[Reported, Ending]:
     """What the meter hears of a call, and how it ends for it."""
     usage = act.usage or Usage()
-    response_id = _RESPONSES.get(act.provider, "") + step_id[:24] if act.answered else ""
+    response_id = _RESPONSES.get(act.provider, "") + step_id.replace("-", "")[-24:] if act.answered else ""
     reported = Reported(usage, act.provider, act.answered, response_id, act.tier)
     if act.heard == "cache_hit":
         return replace(reported, cache_hit=True, response_id=""), ending
     if act.heard == "estimated":
         # A fixed error that depends on the call alone: texts are counted by their bytes.
-        off = 0.82 + int(step_id[:4], 16) / 0xFFFF * 0.3
+        off = 0.82 + int(step_id[-4:], 16) / 0xFFFF * 0.3
         guessed = Usage(round(usage.input_tokens * off), round(usage.output_tokens * off))
         return replace(reported, usage=guessed, estimated=True, response_id=""), ending
     if act.heard == "upper_bound":

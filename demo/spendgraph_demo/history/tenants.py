@@ -11,10 +11,47 @@ if TYPE_CHECKING:
     from spendgraph_demo.history.parameters import Parameters
 
 _NAMES: Final = (
-    "globex initech umbra northwind contoso aperture vandelay wayfarer tyrell cyberdyne soylent stark wonka oscorp"
-    " massive hooli piedpiper dunder prestige sirius gringott monarch virtucon zorin octan bluth kramerica duff"
-    " krusty planetx weyland lexcorp acme gekko nakatomi oceanic ollivander paper-street rekall spacely"
-).split()
+    "globex",
+    "initech",
+    "umbra",
+    "northwind",
+    "contoso",
+    "aperture",
+    "vandelay",
+    "wayfarer",
+    "tyrell",
+    "cyberdyne",
+    "soylent",
+    "stark",
+    "wonka",
+    "oscorp",
+    "massive",
+    "hooli",
+    "piedpiper",
+    "dunder",
+    "prestige",
+    "sirius",
+    "gringott",
+    "monarch",
+    "virtucon",
+    "zorin",
+    "octan",
+    "bluth",
+    "kramerica",
+    "duff",
+    "krusty",
+    "planetx",
+    "weyland",
+    "lexcorp",
+    "acme",
+    "gekko",
+    "nakatomi",
+    "oceanic",
+    "ollivander",
+    "paper-street",
+    "rekall",
+    "spacely",
+)
 
 PLANS: Final[dict[str, int]] = {"starter": 49, "team": 299, "business": 1_190, "enterprise": 3_400}
 """The plans, and the dollars a month that they are listed at."""

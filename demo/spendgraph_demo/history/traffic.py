@@ -35,7 +35,7 @@ FORGOTTEN: Final = 0.05
 QUIET: Final = 0.12
 """The traffic of a holiday beside a usual day's."""
 
-SCRIPTS_A_NIGHT: Final = 9
+SCRIPTS_A_NIGHT: Final = 18
 
 _SUCCESS: Final[dict[str, tuple[float, str | None]]] = {
     "inbox-triage": (0.87, "1.20"),
@@ -82,17 +82,16 @@ class Traffic:
         months = (number - parameters.days) / 30
         weekday = feature.rhythm.weekdays[parameters.day(number).weekday()]
         holiday = QUIET if number == self._plan.quiet_day and feature.has_users else 1
-        return feature.a_day * parameters.scale * (1 + parameters.growth) ** months * weekday * holiday
+        grown: float = (1 + parameters.growth) ** months
+        return feature.a_day * parameters.scale * grown * weekday * holiday
 
     def _of_feature(self, feature: Feature, number: int, rng: Random) -> Iterator[PlannedTask]:
         count = counted(rng, self.volume(feature, number) * math.exp(rng.gauss(0, 0.07)))
         if feature.is_internal:
-            users = (self._tenants[0]._replace(name=_INTERNAL, rank=0, users=6),)
+            users = [self._tenants[0]._replace(name=_INTERNAL, rank=0, users=6)]
             weights = [1.0]
         else:
-            users = tuple(
-                tenant for tenant in self._tenants if tenant.is_here(number) and feature.is_for(tenant)
-            )
+            users = [tenant for tenant in self._tenants if tenant.is_here(number) and feature.is_for(tenant)]
             weights = [tenant.size * self._affinities[tenant.name, feature.name] for tenant in users]
         if not users:
             return
@@ -105,7 +104,7 @@ class Traffic:
             turns = 1
             if feature.name == "support-chat":
                 turns = 1 + counted(rng, 1.1)
-            thread_id = new_id(rng) if feature.has_users else ""
+            thread_id = new_id(rng, started_us) if feature.has_users else ""
             for _ in range(turns):
                 script = Script(rng, started_us)
                 RECIPES[feature.name](script, edited)
@@ -145,12 +144,10 @@ def context_of(feature: Feature, tenant: Tenant, edited: Edition, user: str = ""
     )
 
 
-def task_of(
-    script: Script, context: CostContext, graph: str, thread_id: str, started_us: int
-) -> PlannedTask:
+def task_of(script: Script, context: CostContext, graph: str, thread_id: str, started_us: int) -> PlannedTask:
     """The task of a script that is written."""
     return PlannedTask(
-        new_id(script.rng), context, graph, thread_id, started_us, script.now_us, acts=script.acts
+        new_id(script.rng, started_us), context, graph, thread_id, started_us, script.now_us, acts=script.acts
     )
 
 
@@ -179,8 +176,6 @@ def end(task: PlannedTask, feature: str, rng: Random) -> None:
         is_success = rng.random() < share
         task.outcome = "success" if is_success else "failure"
         if is_success and usd is not None:
-
-
             task.value_nanousd = nanousd(usd)
 
 

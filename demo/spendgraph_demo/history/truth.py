@@ -59,7 +59,7 @@ class Truth:
     Attributes:
         planted: The planted events by name.
         kinds: Everything else that can be looked for, by name.
-        statuses: How many tasks ended in each way.
+        statuses: How many tasks there are in each state.
         refusals: How many calls each budget has refused.
         total_nanousd: What everything cost.
         steps: How many charges there are.
@@ -105,8 +105,13 @@ class Truth:
         if planted:
             self._event(planted).add(row, row.cost_nanousd)
 
+    def started(self) -> None:
+        """Count a task that runs."""
+        self.statuses["running"] = self.statuses.get("running", 0) + 1
+
     def ended(self, status: str) -> None:
-        """Count a task."""
+        """Count a task that has run as one that has ended."""
+        self.statuses["running"] -= 1
         self.statuses[status] = self.statuses.get(status, 0) + 1
 
     def refused(self, budget: str) -> None:

@@ -42,7 +42,7 @@ FILES: Final = {
 """The files beside a ledger: their names are the ledger's, with these endings in the place of its own."""
 
 
-class NotEmpty(LedgerError):
+class LedgerNotEmpty(LedgerError):  # noqa: N818 - named as DESIGN.md names its kin: LedgerBusy, LedgerUnavailable
     """A history is written into an empty ledger only.
 
     Attributes:
@@ -82,14 +82,14 @@ def write_history(
         progress: Called after each day with the number of days and of steps that are written.
 
     Raises:
-        NotEmpty: The ledger has tasks or steps, or one of the files beside it is there.
+        LedgerNotEmpty: The ledger has tasks or steps, or one of the files beside it is there.
         LedgerUnavailable: The ledger cannot be written.
     """
     began = time.monotonic()
     files = {name: path.with_name(path.stem + ending) for name, ending in FILES.items()}
     for file in files.values():
         if file.exists():
-            raise NotEmpty(f"{file} is there already: move it away, or write to another ledger", file)
+            raise LedgerNotEmpty(f"{file} is there already: move it away, or write to another ledger", file)
     clock = SettableClock(parameters.at(0))
     tenants = make_tenants(parameters)
     plan = make_plan(parameters, tenants)
@@ -113,7 +113,7 @@ def _check_is_empty(path: Path) -> None:
     with Ledger.open_readonly(path) as reader:
         if not reader.spend() and not reader.budgets():
             return
-    raise NotEmpty(
+    raise LedgerNotEmpty(
         f"the ledger {path} is not empty: a history is written into a new one, so that nobody takes it for what was"
         " really spent",
         path,
