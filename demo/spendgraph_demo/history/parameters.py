@@ -25,7 +25,7 @@ class Parameters:
         days: How many days it has, 7 to 730: every planted event needs a weekend.
         seed: The seed of all its chance.
         timezone: Where the people are that work, sleep and have a weekend.
-        tenants: How many customers there are, 12 or more.
+        tenants: How many customers there are, 20 to 500.
         scale: Traffic and budgets beside the usual ones; 1 is about 1,700 steps a day.
         growth: How much more traffic there is after 30 days; 0.12 is 12 percent.
 
@@ -44,8 +44,8 @@ class Parameters:
     def __post_init__(self) -> None:
         if not SHORTEST <= self.days <= LONGEST:
             raise ValueError(f"days: expected {SHORTEST} to {LONGEST}, found {self.days}")
-        if not 12 <= self.tenants <= 500:
-            raise ValueError(f"tenants: expected 12 to 500, found {self.tenants}")
+        if not 20 <= self.tenants <= 500:
+            raise ValueError(f"tenants: expected 20 to 500, found {self.tenants}")
         if not 0.01 <= self.scale <= 100:
             raise ValueError(f"scale: expected 0.01 to 100, found {self.scale}")
         if not -0.5 <= self.growth <= 2:

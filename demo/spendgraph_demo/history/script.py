@@ -92,9 +92,9 @@ class Script:
         if heard == "cache_hit":
             return self._add(act, 0.004)
         if rng.random() < TOO_BUSY:
-            busy = act._replace(
-                answered="", usage=Usage(), status="error", error="RateLimitError", planted="", baseline=None
-            )
+            busy = act._replace(answered="", usage=Usage(), status="error", error="RateLimitError")
+            if baseline is not None:
+                busy = busy._replace(planted="", baseline=None)
             self._add(busy, 0.4)
             self.wait(rng.uniform(1, 20))
             attempt += 1
