@@ -55,7 +55,7 @@ def planted(written: Written, name: str) -> dict[str, Any]:
     return next(event for event in written.document["planted"] if event["name"] == name)
 
 
-def between(event: dict[str, Any]) -> dict[str, datetime]:
+def between(event: dict[str, Any]) -> dict[str, Any]:
     """The time of a planted event, as a filter."""
     return {"since": datetime.fromisoformat(event["from"]), "until": datetime.fromisoformat(event["until"])}
 
@@ -69,6 +69,14 @@ def content(ledger: Path) -> dict[str, str]:
         ).hexdigest()
         for table in TABLES
     }
+    connection.close()
+    return found
+
+
+def states(written: Written) -> dict[str, int]:
+    """How many tasks of a ledger are in each state."""
+    connection = sqlite3.connect(written.ledger)
+    found = dict(connection.execute("SELECT status, count(*) FROM tasks GROUP BY status"))
     connection.close()
     return found
 
@@ -112,10 +120,7 @@ def test_the_truth_is_what_the_ledger_says(written: Written, reader: LedgerReade
     assert corrections["cost_nanousd"] == kinds["correction"]["nanousd"]
     (replays,) = reader.spend(is_replay=1)
     assert replays["cost_nanousd"] == kinds["replay"]["nanousd"]
-    with sqlite3.connect(written.ledger) as connection:
-        states = dict(connection.execute("SELECT status, count(*) FROM tasks GROUP BY status"))
-    connection.close()
-    assert states == {state: count for state, count in written.document["tasks"].items() if count}
+    assert states(written) == {state: count for state, count in written.document["tasks"].items() if count}
 
 
 def test_nothing_is_started_outside_of_the_days(written: Written, reader: LedgerReader) -> None:
@@ -310,6 +315,7 @@ def test_any_history_is_sound_and_has_what_is_planted(
     with Ledger.open_readonly(written.ledger) as reader:
         assert reader.verify() == []
         assert reader.spend()[0]["cost_nanousd"] == written.document["total_nanousd"]
+    assert states(written) == {state: count for state, count in written.document["tasks"].items() if count}
     assert planted(written, "stuck loop")["steps"] > 0
     assert planted(written, "off-hours loop")["steps"] > 0
     assert parameters.day(days) - parameters.first == timedelta(days=days)

@@ -144,7 +144,7 @@ class Invoices:
     def write_openai(self, path: Path) -> None:
         """Write the cost export: an amount for each day, project and line item; its sum is exact."""
         with path.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.DictWriter(file, _OPENAI)
+            rows: csv.DictWriter[str] = csv.DictWriter(file, _OPENAI)
             rows.writeheader()
             for key, used in sorted(self._used["openai"].items()):
                 start = datetime(key.day.year, key.day.month, key.day.day, tzinfo=UTC)

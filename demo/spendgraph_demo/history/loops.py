@@ -36,10 +36,10 @@ def _stuck(parameters: Parameters, plan: Plan) -> PlannedTask:
     edited = edition(feature.name, tenant, plan.stuck_day, parameters.days, plan)
     script = Script(rng, plan.stuck_from_us)
     while script.now_us < plan.stuck_until_us:
-        usage = Usage(around(rng, 64_000, 0.05), around(rng, 650, 0.3), 25_600)
+        usage = Usage(around(rng, 110_000, 0.05), around(rng, 650, 0.3), 12_800)
         script.model("agent", "openai", "gpt-5", usage, template="research-turn", planted=STUCK_LOOP)
         script.tool("web_search", "tools", 0.9, planted=STUCK_LOOP)
-        script.wait(rng.uniform(1, 9) / min(1.0, parameters.scale))
+        script.wait(rng.uniform(1, 4) / min(1.0, parameters.scale))
     context = context_of(feature, tenant, edited, f"{tenant.name}-01")
     task = task_of(script, context, feature.graph, "", plan.stuck_from_us)
     task.status = "cancelled"
@@ -57,4 +57,4 @@ def _off_hours(parameters: Parameters, plan: Plan) -> Iterator[PlannedTask]:
         script = Script(rng, started_us)
         review(script, edited, planted=OFF_HOURS_LOOP)
         yield task_of(script, context, feature.graph, "", started_us)
-        started_us += round(rng.uniform(100, 260) * 1_000_000 / min(1.0, parameters.scale))
+        started_us += round(rng.uniform(50, 110) * 1_000_000 / min(1.0, parameters.scale))

@@ -94,7 +94,7 @@ def make_plan(parameters: Parameters, tenants: Sequence[Tenant]) -> Plan:
         stuck_until_us=parameters.at(stuck, 14.5),
         stuck_tenant=staying[0],
         off_day=off,
-        off_from_us=parameters.at(off, 1.5),
+        off_from_us=parameters.at(off, 0.5),
         off_until_us=parameters.at(off, 5.75),
         off_tenant=staying[-1],
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = Path(__file__).with_name("policy.yaml")
 
-_DOLLARS: Final = {"organisation": 1_600, "tenant": 200, "research": 55, "support": 140}
+_DOLLARS: Final = {"organisation": 1_600, "tenant": 200, "research": 150, "support": 140}
 _TOKENS: Final = 900_000
 
 RAISED: Final = 1.25

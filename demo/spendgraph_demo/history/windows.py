@@ -70,6 +70,8 @@ class Windows:
             max_output_tokens=None,
             fixed_nanousd=expected.nanousd,
             started_us=act.started_us,
+            is_spent=act.late_us
+            > 0,  # its row comes late, when its task is over: nobody can refuse it any more
         )
         need = self._authority.need(call)
         if need is None:
