@@ -59,7 +59,7 @@ def demo(
     ] = "Europe/Berlin",
     tenants: Annotated[int, typer.Option("--tenants", help="The history's customers.")] = 40,
     scale: Annotated[
-        float, typer.Option("--scale", help="The history's traffic; 1 is 1,700 steps a day.")
+        float, typer.Option("--scale", help="The history's traffic; 1 is 1,600 steps a day.")
     ] = 1.0,
     growth: Annotated[
         float, typer.Option("--growth", help="What the history's traffic grows by in 30 days.")

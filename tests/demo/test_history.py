@@ -270,6 +270,7 @@ def test_a_refused_call_ends_its_task_and_says_whose_budget_it_was(tmp_path: Pat
     connection.close()
     assert refused == written.document["refusals"]
     assert tasks == refused.total() > 0
+    assert states(written) == {state: count for state, count in written.document["tasks"].items() if count}
 
 
 def test_a_ledger_that_is_not_empty_is_left_alone(written: Written, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class Parameters:
         seed: The seed of all its chance.
         timezone: Where the people are that work, sleep and have a weekend.
         tenants: How many customers there are, 20 to 500.
-        scale: Traffic and budgets beside the usual ones; 1 is about 1,700 steps a day.
+        scale: Traffic and budgets beside the usual ones; 1 is about 1,600 steps a day.
         growth: How much more traffic there is after 30 days; 0.12 is 12 percent.
 
     Raises:
