@@ -37,17 +37,61 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     ledger: Annotated[
-        Path, typer.Option("--ledger", "-l", help="The demo's ledger; runs are added to it.")
-    ] = DEFAULT_LEDGER,
+        Path | None,
+        typer.Option(
+            "--ledger", "-l", help="The demo's ledger; runs are added to it, a history needs a new one."
+        ),
+    ] = None,
     scripted: Annotated[
         bool, typer.Option("--scripted", help="Scripted models instead of the language model.")
     ] = False,
+    history: Annotated[
+        str | None,
+        typer.Option("--history", metavar="90d", help="Write so many simulated days instead of running."),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--end", metavar="DATE", help="The first day after the history; without it, today."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The seed of the history's chance.")] = 7,
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="Where the history's people work and sleep.")
+    ] = "Europe/Berlin",
+    tenants: Annotated[int, typer.Option("--tenants", help="The history's customers.")] = 40,
+    scale: Annotated[
+        float, typer.Option("--scale", help="The history's traffic; 1 is 1,600 steps a day.")
+    ] = 1.0,
+    growth: Annotated[
+        float, typer.Option("--growth", help="What the history's traffic grows by in 30 days.")
+    ] = 0.12,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a real agent and show who spent what.
+    """Run a real agent and show who spent what, or write a believable history.
 
     The application has three features and three tenants, and runs on a small language model on this machine.
+    With --history 90d, months of simulated steps are written into a new ledger, with planted surprises and with
+    invoices and contracts beside it.
     """
+    if history is not None:
+        from spendgraph_demo.history.command import run_history
+
+        run_history(
+            ledger,
+            history,
+            end=end,
+            seed=seed,
+            timezone=timezone,
+            tenants=tenants,
+            scale=scale,
+            growth=growth,
+            as_json=as_json,
+        )
+        return
+    _run(DEFAULT_LEDGER if ledger is None else ledger, scripted=scripted, as_json=as_json)
+
+
+def _run(ledger: Path, *, scripted: bool, as_json: bool) -> None:
+    """Run the application."""
     from spendgraph.clock import utc_us
     from spendgraph.meter import Meter
     from spendgraph_demo.books import read_books

@@ -77,6 +77,10 @@ def test_a_call_that_the_policy_allows_is_sent_and_booked_once_it_is_mended(
             with pytest.raises(LedgerUnavailable):
                 WAYS[way](model, meter.config(PRODUCTION))
         assert model.requests == 3
+    if way.startswith(
+        "a"
+    ):  # an event loop gives a ledger that is known to fail 25 ms, which a busy machine may need
+        meter.flush()
     WAYS[way](model, meter.config(EVAL))
     assert model.requests == 4
     assert counters(meter) == (4 * CALL_NANOUSD, 0)

@@ -308,7 +308,8 @@ class StepRecorder:
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
         self.open_steps.pop(step.step_id, None)
-        step.run = None  # which keeps its step for a late end: without a circle nothing waits for the collector
+        # The run keeps its step for a late end: without a circle nothing waits for the collector.
+        step.run = None
         return step.place.task.open_steps.pop(step.step_id, None) is not None
 
     # Tasks and decisions

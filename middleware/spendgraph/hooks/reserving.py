@@ -144,7 +144,7 @@ class Reservations:
         if hold is None:
             return row if step.unheld is None else UnheldStep(tuple(row), step.unheld.windows)
         if row.entry == "correction":  # what was held went with the charge
-            return HeldStep(tuple(row), hold.windows, 0, 0)
+            return HeldStep(tuple(row), hold.windows, 0, 0, hold.draws, hold.envelopes)
         return HeldStep(tuple(row), *hold)
 
     def is_overrun(self, record: Record, row: StepRow) -> bool:

@@ -75,7 +75,8 @@ def rooms(execute: Execute, ladder: Ladder, now_us: int, known: KnownWindows) ->
             held -= credit.get(want[:2], 0)
         left: int | None = None
         if want.limit is not None:
-            left = want.limit + grants.allowed(execute, want, ladder.task_id, now_us) - spent - held
+            left = want.limit - spent - held
+            left += grants.allowed(execute, want, ladder.task_id, max(-left, 0), now_us)
         found.append(Room(want, spent, held, left))
     return tuple(found)
 

@@ -21,7 +21,7 @@ _OF_WINDOW: Final = """\
 SELECT grant_id, task_id, CASE WHEN expires_us <= ?5 THEN used ELSE amount END, used FROM grants
 WHERE budget = ?1 AND scope = ?2 AND window_start_us BETWEEN ?3 AND ?4 ORDER BY granted_us, grant_id"""
 
-_DRAW: Final = "UPDATE grants SET used = used + ? WHERE grant_id = ?"
+_DRAW: Final = "UPDATE grants SET used = max(used + ?, 0) WHERE grant_id = ?"
 
 _GRANT: Final = """\
 INSERT INTO grants (grant_id, budget, scope, window_start_us, task_id, unit, amount, granted_by, why, granted_us,
@@ -30,7 +30,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _OPEN_WINDOW: Final = """\
 SELECT w.start_us, b.unit FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
-WHERE w.budget = ?1 AND w.scope = ?2 AND w.start_us <= ?3 AND (w.end_us IS NULL OR w.end_us > ?3)
+WHERE w.budget = ?1 AND w.scope = ?2 AND w.start_us <= ?3
+  AND (w.end_us IS NULL OR w.end_us > ?3 OR b.period LIKE 'rolling%') -- of which every part that still counts may have it
 ORDER BY w.start_us DESC, b.version DESC LIMIT 1"""
 
 
@@ -74,15 +75,20 @@ def raise_limit(
     return grant
 
 
-def beyond(execute: Execute, want: Want, task_id: str, over: int, now_us: int) -> tuple[Draw, ...] | None:
-    """What a task draws for a call that passes the limit by `over`, or `None` where it may not.
+def beyond(
+    execute: Execute, want: Want, task_id: str, over: int, standing_over: int, now_us: int
+) -> tuple[Draw, ...] | None:
+    """What a task draws for a call that would take the window `over` its limit, or `None` where it may not.
 
-    What others have used of their grants is spent and held beyond the limit already, and takes nothing from this task.
+    Args:
+        execute: Executes a statement of the transaction.
+        want: The window.
+        task_id: The task.
+        over: How far beyond the limit the window would be with the call.
+        standing_over: How far it is beyond the limit without it.
+        now_us: The time.
     """
-    since_us = want.start_us if want.since_us is None else want.since_us
-    found = execute(_OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)).fetchall()
-    mine = [row for row in found if row[1] in {"", task_id}]
-    others = sum(used for _, to, _, used in found if to not in {"", task_id})
+    mine, others = _given(execute, want, task_id, standing_over, now_us)
     if over > others + sum(amount for _, _, amount, _ in mine):
         return None
     wanted = over - others - sum(used for _, _, _, used in mine)
@@ -96,12 +102,28 @@ def beyond(execute: Execute, want: Want, task_id: str, over: int, now_us: int) -
     return tuple(draws)
 
 
-def allowed(execute: Execute, want: Want, task_id: str, now_us: int) -> int:
-    """How far a window may pass its limit for a task: by its own grants, everybody's, and what others have used of theirs."""
+def allowed(execute: Execute, want: Want, task_id: str, standing_over: int, now_us: int) -> int:
+    """How far a window may pass its limit for a task: by its own grants, everybody's, and what others stand beyond it."""
+    mine, others = _given(execute, want, task_id, standing_over, now_us)
+    return others + sum(amount for _, _, amount, _ in mine)
+
+
+def _given(
+    execute: Execute, want: Want, task_id: str, standing_over: int, now_us: int
+) -> tuple[list[tuple[str, str, int, int]], int]:
+    """A task's grants in a window, with everybody's, and how far others stand beyond the limit by theirs.
+
+    What others have used takes nothing from this task while the window is beyond its limit for it. Once what filled
+    the limit has gone back it is no room for anybody: what they spent is within the limit then.
+    """
     since_us = want.start_us if want.since_us is None else want.since_us
-    found = execute(_OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)).fetchall()
-    room = sum(amount if to in {"", task_id} else used for _, to, amount, used in found)
-    return int(room)
+    found: list[tuple[str, str, int, int]] = execute(
+        _OF_WINDOW, (want.budget, want.scope, since_us, want.start_us, now_us)
+    ).fetchall()
+    mine = [row for row in found if row[1] in {"", task_id}]
+    used_by_others = sum(used for _, to, _, used in found if to not in {"", task_id})
+    beyond_mine = max(standing_over - sum(used for _, _, _, used in mine), 0)
+    return mine, min(used_by_others, beyond_mine)
 
 
 def draw(execute: Execute, draws: Sequence[Draw]) -> None:

@@ -121,7 +121,7 @@ def grow(execute: Execute, wish: Wish, now_us: int) -> Hold | Shortfall:
         room = want.limit - spent - held
         limited.append((want, room))
         if room < more[want.unit]:
-            room += grants.allowed(execute, want, wish.task_id, now_us)
+            room += grants.allowed(execute, want, wish.task_id, max(-room, 0), now_us)
         if room < least[want.unit]:
             return Shortfall(want, spent, held, least[want.unit])
         more[want.unit] = min(more[want.unit], room)
@@ -130,7 +130,7 @@ def grow(execute: Execute, wish: Wish, now_us: int) -> Hold | Shortfall:
     for want, room in limited:
         over = more[want.unit] - room
         if over > 0:
-            drawn += grants.beyond(execute, want, wish.task_id, over, now_us) or ()
+            drawn += grants.beyond(execute, want, wish.task_id, over, max(-room, 0), now_us) or ()
     offered = envelopes.offer(execute, wish.wants, nanousd, wish.envelopes)
     held_now = wish.hold._replace(
         nanousd=wish.hold.nanousd + nanousd,

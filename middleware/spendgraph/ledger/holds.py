@@ -17,13 +17,16 @@ from typing import Any, Final
 import orjson
 
 from spendgraph.ledger import breakers, envelopes, grants
-from spendgraph.ledger.corrections import late_correction
+from spendgraph.ledger.corrections import CORRECTABLE, late_correction
 from spendgraph.ledger.counters import statements, window_id
-from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
+from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow, UnheldStep
 from spendgraph.ledger.statements import INSERT_STEP, OVERRUN, STEPS_AT_ONCE, Execute
 
 UNHEARD: Final = "the end of the call was never heard"
 """The note on a step that was booked because nobody said how it ended."""
+
+NOT_SENT: Final = "the call was not sent after all"
+"""The note on what takes such a step back."""
 
 LEASE_US: Final = 120_000_000
 """How long a hold outlives a process that was killed, at most."""
@@ -71,22 +74,19 @@ def book(execute: Execute, record: HeldStep, *, has_hold: bool = True) -> None:
     """Book a step and put its cost in the place of its hold; delivered twice, it counts once."""
     row = _step(record.step)
     if not execute(INSERT_STEP, row).rowcount:
-        _book_late(execute, row, record.windows)
+        _book_late(execute, row, record)
         # Of a step that went out unheld: taken after nobody waited for it any more, by a process that was killed then.
-        release(execute, HoldRelease(row.step_id))
+        _release_hold(execute, HoldRelease(row.step_id))
         return
     held = (0, 0, 0)
     # What the hold's row says is what the windows count, whatever its process knew: it may have grown since.
     is_charge = has_hold and row.entry == "charge"
     if is_charge and (dropped := execute(_drop(1), (row.step_id,)).fetchall()):
         held = dropped[0][1:]
-        if record.draws:
-            left = (had - has for had, has in zip(held, counted(row), strict=True))
-            grants.put_back(
-                execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True))
-            )
-        if record.envelopes:
-            envelopes.settle(execute, record.envelopes, held[0] - row.cost_nanousd)
+        left = tuple(had - has for had, has in zip(held, counted(row), strict=True))
+        _give_back(execute, record, left)
+    elif row.entry == "correction":
+        _give_back(execute, record, tuple(-more for more in counted(row)))
     _settle(execute, row, record.windows, held)
     if record.probes:
         breakers.end_probe(execute, row, record.probes)
@@ -154,7 +154,22 @@ def _book_together(execute: Execute, group: Sequence[HeldStep], insert: str) -> 
 
 
 def release(execute: Execute, record: HoldRelease) -> None:
-    """Give back what was held for a call that was never sent."""
+    """Give back what was held for a call that was never sent, or correct what was booked because its lease had run out."""
+    if _release_hold(execute, record):
+        return
+    found = execute(_BOOKED, (record.hold_id,)).fetchone()
+    if found is None or (booked := _step(found)).usage_note != UNHEARD:
+        return
+    query = "SELECT window_id FROM step_windows WHERE step_id = ?"
+    windows = tuple(window for (window,) in execute(query, (record.hold_id,)).fetchall())
+    nothing: dict[str, Any] = dict.fromkeys(CORRECTABLE, 0)
+    not_sent = booked._replace(**nothing, usage_note=NOT_SENT)
+    charged = HeldStep(tuple(not_sent), windows, 0, 0, record.draws, record.envelopes)
+    _book_late(execute, not_sent, charged)
+
+
+def _release_hold(execute: Execute, record: HoldRelease) -> bool:
+    """Give back a hold, if it is there."""
     query = "SELECT windows, held_nanousd, held_tokens FROM holds WHERE hold_id = ?"
     found = execute(query, (record.hold_id,)).fetchone()
     if found is not None:
@@ -163,12 +178,20 @@ def release(execute: Execute, record: HoldRelease) -> None:
         windows = orjson.loads(found[0])
         execute(statements(len(windows)).take, (-found[1], -found[2], -1, *windows))
         envelopes.settle(execute, record.envelopes, found[1])
+    return found is not None
 
 
 def renew(execute: Execute, holder: str, now_us: int) -> bool:
     """Renew the leases of a process's holds and envelopes; whether it has any."""
     has_envelopes = envelopes.renew(execute, holder, now_us + LEASE_US)
     return execute(_RENEW, (now_us + LEASE_US, holder)).rowcount > 0 or has_envelopes
+
+
+def let_lapse(execute: Execute, records: Sequence[Record]) -> None:
+    """Have the calls whose rows were refused booked at all that was held: nobody will say what they cost."""
+    for record in records:
+        if type(record) is HeldStep:
+            execute("UPDATE holds SET holder = '', lease_until_us = 0 WHERE hold_id = ?", (record.step[0],))
 
 
 def has_expired(execute: Execute, now_us: int) -> bool:
@@ -210,7 +233,15 @@ def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[
     execute(_charges(len(windows)), [value for window_id in windows for value in (row.step_id, window_id)])
 
 
-def _book_late(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
+def _give_back(execute: Execute, record: HeldStep, left: Sequence[int]) -> None:
+    """Give grants and envelopes back what a step did not need of them: nano-USD, tokens and calls."""
+    if record.draws:
+        grants.put_back(execute, record.draws, dict(zip(("nanousd", "tokens", "calls"), left, strict=True)))
+    if record.envelopes:
+        envelopes.settle(execute, record.envelopes, left[0])
+
+
+def _book_late(execute: Execute, row: StepRow, record: HeldStep) -> None:
     """The step is booked already: if only because its lease had run out, correct it by the difference."""
     if row.entry != "charge":
         return
@@ -219,4 +250,5 @@ def _book_late(execute: Execute, row: StepRow, windows: Sequence[int]) -> None:
         return
     correction = late_correction(booked, row)
     if execute(INSERT_STEP, correction).rowcount:
-        _settle(execute, correction, windows, (0, 0, 0))
+        _settle(execute, correction, record.windows, (0, 0, 0))
+        _give_back(execute, record, tuple(-more for more in counted(correction)))

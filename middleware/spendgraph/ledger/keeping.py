@@ -122,13 +122,14 @@ def _remember(writer: Writer, wants: tuple[Want, ...], hold: Hold) -> None:
 def keep(writer: Writer) -> None:
     """Renew this process's leases, and book the calls of those that could not; for the ledger thread."""
 
-    def act(execute: Execute) -> tuple[bool, set[int]]:
+    def act(execute: Execute) -> set[int]:
         now_us = utc_us()
-        has_holds = holds.renew(execute, writer.holder, now_us)
-        return has_holds, holds.book_expired(execute, now_us)
+        # Said inside of the transaction: a hold that is taken after it says so again.
+        writer.keeps_holds = holds.renew(execute, writer.holder, now_us)
+        return holds.book_expired(execute, now_us)
 
     with contextlib.suppress(LedgerUnavailable):  # the next round, or whoever writes next, finds out
-        writer.keeps_holds, expired = writer.transact(act, timeout=1)
+        expired = writer.transact(act, timeout=1)
         watching.tell(expired, writer.watchers)
 
 

@@ -21,6 +21,7 @@ from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.inbox import Inbox
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
+from spendgraph.ledger.records import HeldStep
 from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.settings import read_settings
 from spendgraph.ledger.switchboard import Switchboard
@@ -364,7 +365,10 @@ class Ledger(LedgerReader):
             row = correction_of(
                 step, deltas, reason, recorded_us=self._clock(), cost_basis=cost_basis, step_id=correction_id
             )
-            self.post(row)
+            with self._reading() as connection:
+                query = "SELECT window_id FROM step_windows WHERE step_id = ?"
+                windows = tuple(window_id for (window_id,) in connection.execute(query, (step_id,)))
+            self.post(HeldStep(tuple(row), windows, 0, 0))
             return row
         raise LedgerError(f"the ledger {self.place.name} has no step {step_id!r} to correct")
 

@@ -61,8 +61,22 @@ def reserve(
     windows = _take_at_once(execute, ask, known)
     if windows is not None:
         return _hold(execute, ask, holder, now_us, windows)
-    if ask.opens is not None:
-        envelopes.make_way(execute, ask.opens)
+    if ask.opens is None:
+        return _look_and_take(execute, ask, holder, now_us, known, is_counted=is_counted)
+    # The envelope before it gives its room to this one, and keeps it where this one gets none.
+    execute("SAVEPOINT opening")
+    envelopes.make_way(execute, ask.opens)
+    taken = _look_and_take(execute, ask, holder, now_us, known, is_counted=is_counted)
+    if isinstance(taken, Shortfall) or ask.is_question:
+        execute("ROLLBACK TO opening")
+    execute("RELEASE opening")
+    return taken
+
+
+def _look_and_take(
+    execute: Execute, ask: Ask, holder: str, now_us: int, known: KnownWindows, *, is_counted: bool
+) -> Hold | Shortfall:
+    """Look at every window and take room in all of them or in none."""
     windows, counters = open_windows(execute, ask.wants, known)
     offered = envelopes.offer(execute, ask.wants, ask.nanousd, ask.envelopes)
     draws: tuple[Draw, ...] = ()
@@ -78,9 +92,10 @@ def reserve(
             held -= offered.credit.get(want[:2], 0)
         over = spent + held + asked - want.limit
         if over > 0:
-            drawn = grants.beyond(execute, want, ask.step.task_id, over, now_us)
+            standing_over = max(spent + held - want.limit, 0)
+            drawn = grants.beyond(execute, want, ask.step.task_id, over, standing_over, now_us)
             if drawn is None:
-                missing = over - grants.allowed(execute, want, ask.step.task_id, now_us)
+                missing = over - grants.allowed(execute, want, ask.step.task_id, standing_over, now_us)
                 return Shortfall(want, spent, held, asked, None, missing)
             draws += drawn
     if ask.is_question:

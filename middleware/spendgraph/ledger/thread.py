@@ -16,7 +16,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from spendgraph.errors import LedgerBusy, LedgerError
+from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger import keeping
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses
 
@@ -125,7 +125,9 @@ class LedgerThread:
             if deciding.acquire(blocking=False):
                 reply.put(result)
             elif undo is not None:
-                undo(result)
+                # What cannot be given back now lapses with its lease; the thread goes on.
+                with suppress(LedgerError):
+                    undo(result)
 
         self.ask(Request(answer, act, waits=waits))
         try:
@@ -179,7 +181,7 @@ class LedgerThread:
     def stop(self) -> None:
         """End the thread; being told something starts another one."""
         if self._running:
-            self._running = False
+            self._running = self._signalled = self._deferred = False
             self._wake.put(_STOP)
 
     def _tell(self, message: Request | _Later | None) -> None:
@@ -218,6 +220,8 @@ class LedgerThread:
                 except Empty:
                     continue
             if isinstance(message, _Stop):
+                for request in waiting:  # whoever waits for an answer gets one
+                    request.reply(LedgerUnavailable(f"the ledger {writer.place.name} was closed meanwhile"))
                 return
             if isinstance(message, _Later):
                 # Whatever comes first, the next signal or that moment, has them written.

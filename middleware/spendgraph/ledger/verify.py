@@ -154,6 +154,15 @@ def _windows(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
                         f"window {row['window_id']} of budget {row['budget']} {row['scope']}".rstrip(),
                         f"says {row[f'{word}_{unit}']} {unit} {word}, its rows add up to {row[unit]}",
                     )
+    strays = """\
+SELECT hold_id, value FROM holds, json_each(holds.windows)
+WHERE NOT EXISTS (SELECT 1 FROM windows AS w WHERE w.window_id = value)"""
+    for row in connection.execute(strays):
+        yield f"hold {row[0]}", f"counts in window {row[1]}, which does not exist"
+    for row in connection.execute(
+        "SELECT grant_id, amount, used FROM grants WHERE used < 0 OR used > amount"
+    ):
+        yield f"grant {row[0]}", f"says {row[2]} used of {row[1]}"
     orphans = "SELECT step_id FROM step_windows AS m WHERE NOT EXISTS (SELECT 1 FROM steps AS s WHERE s.step_id = m.step_id)"
     for (step_id,) in connection.execute(orphans):
         yield f"step {step_id}", "is charged to a window, but does not exist"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ids import new_id
-from spendgraph.ledger import journal, keeping, spool, watching
+from spendgraph.ledger import holds, journal, keeping, spool, watching
 from spendgraph.ledger.aside import Aside
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose
 from spendgraph.ledger.handle import Handle
@@ -301,6 +301,7 @@ class Writer:
                 self.journal.remove()
             if for_good:
                 self.thread.stop()
+            self.keeps_holds = False  # there is no thread to renew them; the next one that is taken starts it
             self._handle.close()
 
     def before_fork(self) -> None:
@@ -386,6 +387,7 @@ class Writer:
                 self._write(group)
             except spool.BAD_ROW as error:
                 self._rejected.append((group, error))
+                self._handle.transact(lambda execute: holds.let_lapse(execute, group))  # noqa: B023 - it is done here
                 path = spool.keep(self.place, [group], reason=repr(error), kind="rejected")
                 logger.exception("spendgraph: the ledger %s refused a row; kept in %s", self.place.name, path)
             del groups[0]

@@ -49,15 +49,22 @@ def _write_steps(execute: Execute, records: Sequence[Record]) -> list[Record]:
     """Write what the steps refer to and then the steps, with few statements; return the last of them."""
     steps: list[Record] = []
     held: list[HeldStep] = []
+    given_back: list[Record] = []
     for record in records:
         if type(record) is StepRow:
             steps.append(record)
         elif type(record) is HeldStep:
             held.append(record)
+        elif type(record) is EnvelopeRelease or type(record) is HoldRelease:
+            given_back.append(record)
         else:
             _write(execute, record, STATEMENTS)
     if held:
         holds.book_many(execute, held)
+    for (
+        record
+    ) in given_back:  # a step that drew from an envelope gives back what it did not need while that is there
+        _write(execute, record, STATEMENTS)
     done = 0
     for rows, sql in STEPS_AT_ONCE.items():
         while len(steps) - done >= rows:
