@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from spendgraph.ledger import behind, readings
 from spendgraph.ledger.writer import Writer
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _drain_when_a_worker_ends() -> None:
 
 
 def _before_fork() -> None:
+    behind.before_fork()
+    readings.before_fork()  # whoever reads holds no lock of a writer
     _lock.acquire()
     for writer in _writers.values():
         writer.before_fork()
@@ -69,12 +72,16 @@ def _after_fork_in_parent() -> None:
     for writer in _writers.values():
         writer.after_fork_in_parent()
     _lock.release()
+    readings.after_fork_in_parent()
+    behind.after_fork()
 
 
 def _after_fork_in_child() -> None:
     for writer in _writers.values():
         writer.after_fork_in_child()
     _lock.release()
+    readings.after_fork_in_child()
+    behind.after_fork()
 
 
 atexit.register(_drain_all)
