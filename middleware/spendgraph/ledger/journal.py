@@ -203,13 +203,16 @@ def take_over(place: Place, connection: sqlite3.Connection) -> None:
 
     Of the two halves of one, either may hold what the other's rows refer to: what does not go in the first time
     goes in after the others.
+
+    Raises:
+        sqlite3.Error: The ledger cannot be written; what is left stays.
     """
     for is_last in (False, True):
         for path in orphans(place):
             try:
                 if steps := fold_in(path, connection):
                     logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, sqlite3.IntegrityError) as error:
                 if is_last:
                     logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
 

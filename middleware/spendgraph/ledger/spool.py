@@ -165,12 +165,16 @@ def _files(place: Place, pattern: str) -> list[Path]:
 
 
 def take_over(place: Place, connection: sqlite3.Connection) -> None:
-    """Fold in the spools that processes have left."""
+    """Fold in the spools that processes have left.
+
+    Raises:
+        sqlite3.Error: The ledger cannot be written; what is left stays.
+    """
     for path in waiting(place):
         try:
             if count := fold_in(path, connection):
                 logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
 
 
