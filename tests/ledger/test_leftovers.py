@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.rows import ACME, rows, step_ids, task
+from ledger.rows import ACME, rows, step, step_ids, task
 from ledger.test_holds import ask, want
 from ledger.test_processes import run
-from spendgraph.errors import LedgerBusy
+from spendgraph.errors import LedgerBusy, LedgerUnavailable
 from spendgraph.ledger import Hold, Ledger, Shortfall
 
 if TYPE_CHECKING:
@@ -89,3 +89,22 @@ def test_a_lock_at_the_opening_keeps_nobody_out_for_longer(path: Path) -> None:
     ledger.post(ACME, task())
     assert step_ids(path) == {"left"}
     ledger.close()
+
+
+def test_refused_rows_of_two_outages_are_both_kept(path: Path) -> None:
+    """The second file of one process has the name that the first had before it was renamed."""
+    away = path.with_name("away")
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task())
+        for outage in ("first", "second"):
+            path.rename(away)
+            with pytest.raises(LedgerUnavailable):
+                ledger.post(step(outage, kind="nonsense"))
+            away.rename(path)
+            assert ledger.flush()
+        kept = sorted(path.parent.glob("*.unreadable"))
+        assert [problem.check for problem in ledger.verify()] == ["spools", "spools"]
+    assert len(kept) == 2
+    assert {file.stat().st_mode & 0o777 for file in kept} == {0o600}
+    text = [file.read_text() for file in kept]
+    assert all(sum(f'"{outage}"' in each for each in text) == 1 for outage in ("first", "second"))

@@ -243,11 +243,31 @@ def _fold_file(file: int, connection: sqlite3.Connection) -> tuple[int, int]:
 
 def _keep_bad(path: Path, bad: int) -> None:
     """Rename a spool that holds something nobody can fold in, so that a person looks at it."""
-    path.rename(path.with_suffix(".unreadable"))
+    kept = keep_unreadable(path)
     if bad < 0:
-        logger.warning("spendgraph: %s is not a spool; renamed it to .unreadable", path)
+        logger.warning("spendgraph: %s is not a spool; renamed it to %s", path, kept.name)
     else:
-        logger.warning("spendgraph: %d lines of the spool %s could not be read", bad, path)
+        logger.warning(
+            "spendgraph: %d lines of the spool %s could not be read; kept in %s", bad, path, kept.name
+        )
+
+
+def keep_unreadable(path: Path) -> Path:
+    """Rename a file to a name ending in `.unreadable` that nothing has yet: process ids come again, in a container soon.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    for attempt in range(10_000):
+        kept = path.with_name(f"{path.stem}{f'-{attempt}' if attempt else ''}.unreadable")
+        try:
+            os.close(
+                os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            )  # the name is ours
+        except FileExistsError:
+            continue
+        return path.replace(kept)
+    raise OSError(f"too many files like {path.stem}.unreadable")
 
 
 def _fold_line(line: str, connection: sqlite3.Connection) -> bool:
