@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from ledger.rows import ACME, rows, step, step_ids, task
@@ -108,3 +109,84 @@ def test_refused_rows_of_two_outages_are_both_kept(path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in kept} == {0o600}
     text = [file.read_text() for file in kept]
     assert all(sum(f'"{outage}"' in each for each in text) == 1 for outage in ("first", "second"))
+
+
+def journal(path: Path, *lines: bytes, name: str = "dead") -> Path:
+    """The journal of a dead process with these lines, followed by zeros as a real one is."""
+    found = path.with_name(f"{path.name}.journal-1-{name}.jsonl")
+    found.write_bytes(b"".join(lines) + bytes(1000))
+    return found
+
+
+def line(*records: tuple[object, ...]) -> bytes:
+    """A line of a journal."""
+    return orjson.dumps([(type(record).__name__, tuple(record)) for record in records]) + b"\n"
+
+
+UNREADABLE = {
+    "another version's record": orjson.dumps([("StepRow", (*step("later"), "a new column"))]) + b"\n",
+    "another version's kind": orjson.dumps([("Novelty", ("x",))]) + b"\n",
+    "damaged": line(step("damaged")).replace(b'"model"', b'"mo\xff\x00l"'),
+    "no list": b"7\n",
+}
+
+
+@pytest.mark.parametrize("bad", UNREADABLE.values(), ids=UNREADABLE)
+def test_lines_that_cannot_be_read_are_kept(path: Path, caplog: pytest.LogCaptureFixture, bad: bytes) -> None:
+    """Those around it are folded in; the file stays, whole, under a name nothing folds in, and `verify` names it."""
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task())
+    left = journal(path, line(step("before")), bad, line(step("after")))
+    written = left.read_bytes()
+    for _ in range(2):
+        with Ledger.open(path) as ledger:
+            assert [problem.check for problem in ledger.verify()] == ["spools"]
+    assert step_ids(path) == {"before", "after"}
+    assert not left.exists()
+    assert left.with_suffix(".unreadable").read_bytes() == written
+    assert "1 lines of the journal" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "torn", [b'[["StepRow",["to', b'[["StepRow",["to\x00\x00"]]]\n'], ids=["cut short", "with a hole"]
+)
+def test_only_a_torn_last_line_is_dropped(path: Path, torn: bytes) -> None:
+    """It was never acknowledged."""
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task())
+    journal(path, line(step("s1")), torn)
+    with Ledger.open(path) as ledger:
+        assert ledger.verify() == []
+    assert step_ids(path) == {"s1"}
+    assert list(path.parent.glob("*journal*")) == []
+
+
+def test_a_journal_that_was_being_emptied_holds_nothing(path: Path) -> None:
+    """What is left of its last lines was committed."""
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task())
+    journal(path, bytes(300), line(step("s1"))[300:], line(step("s2")))
+    with Ledger.open(path) as ledger:
+        assert ledger.verify() == []
+    assert step_ids(path) == set()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["kind='nonsense'", "cost_nanousd=2**63 + 1", "context_id='unknown'"],
+    ids=["check", "large", "reference"],
+)
+def test_a_refused_row_does_not_keep_the_others_of_a_journal_out(path: Path, bad: str) -> None:
+    """Killed before the commit: what is right is booked, what is not is kept for a person, and the ledger opens."""
+    leave(
+        path,
+        "ledger._writer._lock.acquire()  # nobody commits meanwhile\n"
+        f"for n in range(10): ledger.book(step(f's{{n}}'))\nledger.book(step('bad', {bad}))\nledger.book(step('s10'))",
+    )
+    for _ in range(2):
+        with Ledger.open(path) as ledger:
+            assert [problem.check for problem in ledger.verify()] == ["spools"]
+    assert step_ids(path) == {f"s{n}" for n in range(11)}
+    (kept,) = path.parent.glob("*.rejected-*")
+    assert '"bad"' in kept.read_text()
+    assert list(path.parent.glob("*journal*")) == []

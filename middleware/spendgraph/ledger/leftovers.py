@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING
 
-from spendgraph.ledger import journal, spool
+from spendgraph.ledger import dead_journals, spool
 
 if TYPE_CHECKING:
     from spendgraph.ledger.place import Place
@@ -35,7 +35,7 @@ class Leftovers:
         """
         self.are_owed = True
         spool.take_over(self._place, connection)
-        journal.take_over(self._place, connection)
+        dead_journals.take_over(self._place, connection)
         self.are_owed = False
 
     def take_over_or_owe(self, connection: sqlite3.Connection) -> None:

@@ -146,7 +146,8 @@ def waiting(place: Place) -> list[Path]:
 
 def refused(place: Place) -> list[Path]:
     """The files of rows that nothing folds in: a person has to look at them."""
-    return [*_files(place, "rejected-*.jsonl"), *_files(place, "spool-*.unreadable")]
+    patterns = ("rejected-*.jsonl", "spool-*.unreadable", "journal-*.unreadable")
+    return [path for pattern in patterns for path in _files(place, pattern)]
 
 
 def _files(place: Place, pattern: str) -> list[Path]:
