@@ -38,9 +38,10 @@ class Leftovers:
         dead_journals.take_over(self._place, connection)
         self.are_owed = False
 
-    def take_over_or_owe(self, connection: sqlite3.Connection) -> None:
-        """Fold them in, or remember that they are owed; who opens a ledger does not wait for a lock."""
+    def try_take_over(self, connection: sqlite3.Connection) -> bool:
+        """Fold them in, or remember that they are owed; whether they are in. Who opens a ledger does not wait for a lock."""
         try:
             self.take_over(connection)
         except sqlite3.Error as error:
             logger.warning("spendgraph: what other processes left is folded in later: %s", error)
+        return not self.are_owed

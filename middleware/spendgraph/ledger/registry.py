@@ -28,7 +28,8 @@ def acquire(place: Place) -> Writer:
     """
     with _lock:
         writer = _writers.get(place.name) or Writer(place)
-        writer.open()
+        # One that is in use and was deleted is not made anew: a fresh ledger would know of no spending.
+        writer.open(create=not _users.get(writer))
         _writers[place.name] = writer
         _users[writer] = _users.get(writer, 0) + 1
         _drain_when_a_worker_ends()

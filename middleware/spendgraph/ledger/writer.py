@@ -27,6 +27,7 @@ from spendgraph.ledger.journal import Journal
 from spendgraph.ledger.known import KnownWindows
 from spendgraph.ledger.leftovers import Leftovers
 from spendgraph.ledger.records import ContextRow, PriceRow, Record
+from spendgraph.ledger.rejected import Rejected
 from spendgraph.ledger.thread import LedgerThread
 from spendgraph.ledger.writing import write
 
@@ -99,15 +100,18 @@ class Writer:
         self.leftovers = Leftovers(place)
         self.windows = KnownWindows()
         self._handle = Handle(place, self.windows.clear)
-        self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
+        self._rejected = Rejected(place)
 
     @property
     def is_behind(self) -> bool:
         """Whether something waits to be written."""
         return bool(self.queued) or self.aside.is_used
 
-    def open(self) -> None:
-        """Open the connection, making or migrating the ledger, and fold in what other processes left.
+    def open(self, *, create: bool = True) -> None:
+        """Open the connection, migrating the ledger, and fold in what other processes left.
+
+        Args:
+            create: Make a ledger where there is none.
 
         Raises:
             LedgerError: The file is not a ledger, or a newer spendgraph made it.
@@ -116,9 +120,8 @@ class Writer:
         with self._lock:
             if not self._handle.is_in_place():
                 self._handle.close()
-            connection = self._handle.open(create=True)
-            self.leftovers.take_over_or_owe(connection)
-            if self.leftovers.are_owed:
+            connection = self._handle.open(create=create)
+            if not self.leftovers.try_take_over(connection):
                 self.owes_overrun = True
                 self.thread.signal()
             else:  # the journal of a killed process may say what its calls cost
@@ -209,9 +212,8 @@ class Writer:
         pauses = Pauses(timeout)
         while True:
             problem = self.try_once()
-            for group, error in list(self._rejected):
-                if group is mine:
-                    raise LedgerError(f"the ledger {self.place.name} refused a row: {error}") from error
+            if mine is not None:
+                self._rejected.check(mine)
             if problem is None:
                 return
             if not isinstance(problem, LedgerBusy) or pauses.over:
@@ -394,7 +396,5 @@ class Writer:
             try:
                 self._write(group)
             except spool.BAD_ROW as error:
-                self._rejected.append((group, error))
-                path = spool.keep(self.place, [group], reason=repr(error), kind="rejected")
-                logger.exception("spendgraph: the ledger %s refused a row; kept in %s", self.place.name, path)
+                self._rejected.keep(group, error)
             del groups[0]
