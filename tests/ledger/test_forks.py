@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.rows import step_ids
+import pytest
+
+from ledger.rows import rows, step_ids
 from ledger.test_processes import run
 from spendgraph.ledger import Ledger
 
@@ -106,3 +108,35 @@ print(said, os.waitpid(child, 0)[1])
 """
     assert run(code) == (f"the ledger {path} was being read while this process forked; read it again 0\n", "")
     assert len(step_ids(path)) == 202
+
+
+@pytest.mark.parametrize("way", ["a process", "a pool", "a process of a process"])
+def test_a_worker_that_ends_drains_the_ledger_it_inherited(path: Path, way: str) -> None:
+    """It has opened nothing itself; what it booked is in the table, and what it held is given back."""
+    body = {
+        "a process": "run(work, 'w')",
+        "a pool": (
+            "pool = ProcessPoolExecutor(1, mp_context=fork); pool.submit(work, 'w').result(); pool.shutdown()"
+        ),
+        "a process of a process": "run(run, work, 'w')",
+    }[way]
+    code = f"""
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from ledger.test_holds import ask, want
+fork = multiprocessing.get_context('fork')
+ledger = Ledger.open({str(path)!r}); ledger.post(ACME, task())
+def work(name):
+    ledger._writer._lock.acquire()  # the ledger thread does not commit it meanwhile
+    ledger.book(HeldStep(tuple(step(name, cost_nanousd=1)), *ledger.reserve(ask(name, 3, want(3)))))
+def run(act, *arguments):
+    process = fork.Process(target=act, args=arguments); process.start(); process.join(); print(process.exitcode)
+{body}
+"""
+    # The parent lives on, and neither looks nor writes.
+    out, err = run(f"{code}\nimport os; os._exit(0)")
+    assert (out.replace("0\n", ""), err) == ("", "")
+    assert rows(path, "SELECT step_id FROM steps") == [("w",)]
+    assert rows(path, "SELECT spent_nanousd, held_nanousd FROM windows") == [(1, 0)]
+    # What is left are the two halves of the parent's journal, which was cut short.
+    assert len(list(path.parent.glob("*.journal-*"))) == 2

@@ -61,7 +61,28 @@ def _drain_when_a_worker_ends() -> None:
         util.Finalize(None, _drain_all, exitpriority=100)
 
 
+class _Workers:
+    """What multiprocessing's registry of functions to run in a new worker holds on to."""
+
+
+_workers = _Workers()
+_are_workers_told = False
+
+
+def _tell_workers() -> None:
+    """Have every worker that is forked from now on drain what it inherits, too.
+
+    It forgets what was registered for its end before it runs; this is run by it afterwards.
+    """
+    global _are_workers_told
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and not _are_workers_told:
+        util.register_after_fork(_workers, lambda _: _drain_when_a_worker_ends())
+        _are_workers_told = True
+
+
 def _before_fork() -> None:
+    _tell_workers()
     behind.before_fork()
     readings.before_fork()  # whoever reads holds no lock of a writer
     _lock.acquire()
