@@ -122,6 +122,25 @@ def test_empty_file_becomes_a_ledger(path: Path) -> None:
         assert ledger.verify() == []
 
 
+def test_empty_file_that_others_could_read_is_made_private(path: Path) -> None:
+    """Before the first row is in it, and so are the files that SQLite makes beside it."""
+    path.touch()
+    path.chmod(0o666)
+
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task(), step())
+        assert {mode(entry) for entry in path.parent.iterdir()} == {0o600}
+
+
+def test_ledger_that_its_owner_has_opened_to_others_stays_so(path: Path) -> None:
+    """Its mode is changed only where a ledger is made of an empty file."""
+    Ledger.open(path).close()
+    path.chmod(0o640)
+
+    with Ledger.open(path):
+        assert mode(path) == 0o640
+
+
 def test_reader_creates_nothing(path: Path) -> None:
     """Reading a ledger that is not there is an error, not a new ledger."""
     with pytest.raises(LedgerUnavailable, match="there is no ledger at"):
