@@ -62,7 +62,11 @@ def _drain_when_a_worker_ends() -> None:
 
 
 class _Workers:
-    """What multiprocessing's registry of functions to run in a new worker holds on to."""
+    """What multiprocessing's registry of what runs in a new worker holds on to."""
+
+    def begin(self) -> None:
+        """Run in the new worker."""
+        _drain_when_a_worker_ends()
 
 
 _workers = _Workers()
@@ -77,7 +81,7 @@ def _tell_workers() -> None:
     global _are_workers_told
     util = sys.modules.get("multiprocessing.util")
     if util is not None and not _are_workers_told:
-        util.register_after_fork(_workers, lambda _: _drain_when_a_worker_ends())
+        util.register_after_fork(_workers, _Workers.begin)
         _are_workers_told = True
 
 
