@@ -122,6 +122,25 @@ def test_empty_file_becomes_a_ledger(path: Path) -> None:
         assert ledger.verify() == []
 
 
+def test_empty_file_that_others_could_read_is_made_private(path: Path) -> None:
+    """Before the first row is in it, and so are the files that SQLite makes beside it."""
+    path.touch()
+    path.chmod(0o666)
+
+    with Ledger.open(path) as ledger:
+        ledger.post(ACME, task(), step())
+        assert {mode(entry) for entry in path.parent.iterdir()} == {0o600}
+
+
+def test_ledger_that_its_owner_has_opened_to_others_stays_so(path: Path) -> None:
+    """Its mode is changed only where a ledger is made of an empty file."""
+    Ledger.open(path).close()
+    path.chmod(0o640)
+
+    with Ledger.open(path):
+        assert mode(path) == 0o640
+
+
 def test_reader_creates_nothing(path: Path) -> None:
     """Reading a ledger that is not there is an error, not a new ledger."""
     with pytest.raises(LedgerUnavailable, match="there is no ledger at"):
@@ -209,3 +228,49 @@ def open_as_nobody(path: Path) -> str:
         "except LedgerUnavailable as error:\n    print(error)"
     )
     return subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied", "something else"])
+def test_a_ledger_that_was_lost_is_not_made_anew_by_a_second_opening(
+    ledger: Ledger, path: Path, how: str
+) -> None:
+    """The program that uses it would go on with budgets in which nothing was ever spent."""
+    change(path, "PRAGMA wal_checkpoint(TRUNCATE)")  # else SQLite mends an emptied file when it closes it
+    if how == "deleted":
+        for file in path.parent.glob("ledger.db*"):
+            file.unlink()
+    else:
+        path.write_text("" if how == "emptied" else "my shopping list: milk, eggs, bread")
+    left = path.read_text() if path.exists() else None
+
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailable):
+            Ledger.open(path)
+    with pytest.raises(LedgerUnavailable):
+        ledger.post(step())
+    assert (path.read_text() if path.exists() else None) == left
+
+
+def test_a_ledger_that_was_put_back_opens_again(ledger: Ledger, path: Path) -> None:
+    """From a backup, say: the second opening and the first one use the same file."""
+    ledger.post(step("s1"))
+    backup = path.with_name("backup.db")
+    ledger.flush()
+    change(path, f"VACUUM INTO '{backup}'")
+    for file in path.parent.glob("ledger.db*"):
+        file.unlink()
+    backup.rename(path)
+
+    with Ledger.open(path) as second:
+        second.post(step("s2"))
+        ledger.post(step("s3"))
+    assert step_ids(path) == {"s1", "s2", "s3"}
+
+
+def test_a_ledger_that_nobody_uses_any_more_may_be_deleted(path: Path) -> None:
+    """The next opening makes a new one."""
+    Ledger.open(path).close()
+    path.unlink()
+
+    with Ledger.open(path) as ledger:
+        assert ledger.verify() == []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
 from ledger.rows import ACME, PYTHON, change, rows, step, task
+from ledger.test_processes import PRELUDE
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import Ledger
 from spendgraph.ledger.migrations import migrations
@@ -121,6 +123,54 @@ def test_upgrade_keeps_the_rows(path: Path) -> None:
         ledger.post(ACME, task(), step("s1"))
 
     assert rows(path, "SELECT step_id, cost_usd FROM spend") == [("s1", 0.000005)]
+
+
+def test_processes_that_open_an_older_ledger_at_once_all_have_it(path: Path) -> None:
+    """One of them migrates it; the others wait for the lock and find that it is done."""
+    old = Database(path)
+    old.enable_wal()
+    migrations.apply(old, stop_before="m006_create_budgets")
+    code = (
+        f"import sqlite_utils, spendgraph.ledger.migrations\nprint('ready', flush=True); input()\n"
+        f"with Ledger.open({str(path)!r}) as ledger: ledger.post(ACME, task(), step())"
+    )
+    running = [
+        subprocess.Popen(
+            [PYTHON, "-c", PRELUDE + code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    old.conn.execute("BEGIN IMMEDIATE")
+    for process in running:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+    time.sleep(0.3)  # all of them find it older, and locked
+    old.conn.rollback()
+    old.close()
+    for process in running:
+        process.communicate(timeout=60)
+
+    assert [process.returncode for process in running] == [0, 0, 0, 0]
+    assert rows(path, "SELECT count(*) FROM steps") == [(4,)]
+    with Ledger.open(path) as ledger:
+        assert ledger.verify() == []
+
+
+def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
+    """The last migration finds a table of its name: the ledger stays as old as it was, and can be mended."""
+    old = Database(path)
+    migrations.apply(old, stop_before="m008_create_breakers")
+    old.close()
+    change(path, "CREATE TABLE envelopes (x)")
+    with pytest.raises(LedgerError):
+        Ledger.open(path)
+    assert len(rows(path, "SELECT name FROM _sqlite_migrations")) == 7
+    change(path, "DROP TABLE envelopes")
+    with Ledger.open(path) as ledger:
+        assert ledger.verify() == []
 
 
 def test_newer_ledger_is_refused(path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import logging
-import os
 import sqlite3
 import threading
 import weakref
@@ -124,16 +123,15 @@ _questions: weakref.WeakSet[Question] = weakref.WeakSet()
 _stopped: list[Question] = []
 
 
-def _before_fork() -> None:
+def before_fork() -> None:
+    """Stop what is asked."""
     for question in list(_questions):
         if not question.wait(0):
             question.stop()
             _stopped.append(question)
 
 
-def _after_fork() -> None:
+def after_fork() -> None:
+    """Ask it again, in both processes."""
     while _stopped:
         _stopped.pop().again()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ledger.place import Place, check_file, prepare
+from spendgraph.ledger.readings import Reading, connect
 from spendgraph.ledger.upgrade import ensure_schema, pending_migrations
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def open_writer(place: Place, *, create: bool = True) -> sqlite3.Connection:
     return insist(lambda: _open_writer(place), place)
 
 
-def open_reader(place: Place) -> sqlite3.Connection:
+def open_reader(place: Place) -> Reading:
     """A connection that only reads, with rows by name.
 
     Raises:
@@ -156,10 +157,18 @@ def _open_writer(place: Place) -> sqlite3.Connection:
     return connection
 
 
-def _open_reader(place: Place) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        place.readonly_uri, uri=True, timeout=5, isolation_level=None, check_same_thread=False
-    )
+def _open_reader(place: Place) -> Reading:
+    def make() -> Reading:
+        return sqlite3.connect(
+            place.readonly_uri,
+            uri=True,
+            timeout=5,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Reading,
+        )
+
+    connection = connect(make)
     try:
         connection.row_factory = sqlite3.Row
         _require_schema(connection, place)

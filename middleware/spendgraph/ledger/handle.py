@@ -65,6 +65,17 @@ class Handle:
         self._execute = connection.cursor().execute
         return connection
 
+    def current(self) -> sqlite3.Connection:
+        """The connection, to the file that is at the ledger's path now.
+
+        Raises:
+            OSError: The file is not at its path any more.
+            LedgerUnavailable: As `open`.
+        """
+        connection = self.open()
+        self._require_place()
+        return connection
+
     def is_in_place(self) -> bool:
         """Whether the connection's file is still the one at its path, and no shorter than it was."""
         if not self._inode:
@@ -91,9 +102,7 @@ class Handle:
             self.open()
             execute = self._execute
             assert execute is not None
-        if not self.is_in_place():
-            self.close()
-            raise OSError("its file was moved, deleted, replaced or cut short")
+        self._require_place()
         execute("BEGIN IMMEDIATE")
         try:
             result = work(execute)
@@ -115,6 +124,11 @@ class Handle:
         self._on_close()
         if connection is not None:
             connection.close()
+
+    def _require_place(self) -> None:
+        if not self.is_in_place():
+            self.close()
+            raise OSError("its file was moved, deleted, replaced or cut short")
 
     def _check_not_emptied(self) -> None:
         """Opening an empty file would make a ledger in which nothing was ever spent."""

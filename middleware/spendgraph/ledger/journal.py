@@ -10,37 +10,29 @@ The files are written full of zeros before they are mapped, so that a store neve
 its own wal-index with the same care).
 
 Their owner holds a lock on them for life. Who opens the ledger and gets that lock has found the journal of a dead
-process, and folds it in: a step is written once however often it is read, because its id is unique. A line
-that was torn by the kill was never acknowledged and is left out.
+process, and folds it in (see `dead_journals`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import mmap
 import os
-import sqlite3
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from spendgraph.ids import new_id
-from spendgraph.ledger.file_locks import HAS_LOCKS, is_at, open_new, try_lock
-from spendgraph.ledger.records import HeldStep, Record, StepRow, UnheldStep
-from spendgraph.ledger.writing import write_again
+from spendgraph.ledger.file_locks import HAS_LOCKS, open_new, try_lock
 
 if TYPE_CHECKING:
     from collections import deque
 
     from spendgraph.ledger.place import Place
-
-logger = logging.getLogger(__name__)
-
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Record)}
+    from spendgraph.ledger.records import Record
 
 _ROOM: Final = 512 * 1024
 """The bytes of one half: twice what the steps need that may wait for a commit."""
@@ -198,56 +190,6 @@ def orphans(place: Place) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def take_over(place: Place, connection: sqlite3.Connection) -> None:
-    """Fold in the journals of killed processes.
-
-    Of the two halves of one, either may hold what the other's rows refer to: what does not go in the first time
-    goes in after the others.
-    """
-    for is_last in (False, True):
-        for path in orphans(place):
-            try:
-                if steps := fold_in(path, connection):
-                    logger.warning("spendgraph: took over %d steps of a process that was killed", steps)
-            except (OSError, sqlite3.Error) as error:
-                if is_last:
-                    logger.warning("spendgraph: the journal %s cannot be folded in yet: %s", path, error)
-
-
-def fold_in(path: Path, connection: sqlite3.Connection) -> int | None:
-    """Write a dead process's journal to the ledger and remove it.
-
-    Returns:
-        How many of its steps are in the ledger now, or `None` where there is nothing to do after all.
-
-    Raises:
-        OSError: The file cannot be read.
-        sqlite3.Error: The ledger cannot be written; the journal stays.
-    """
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:  # folded in by another process meanwhile
-        return None
-    try:
-        if not try_lock(file) or not is_at(file, path):
-            return None
-        booked = path.read_bytes().partition(b"\0")[0]
-        records = [record for line in booked.splitlines() for record in _read(line)]
-        if records:  # else it is one that is just being made, or was emptied: no reason to wait for a lock
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                write_again(connection.execute, records)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        path.unlink()
-        return sum(isinstance(record, StepRow | HeldStep | UnheldStep) for record in records)
-    finally:
-        os.close(file)
-
-
 def _journals(place: Place) -> list[Path]:
     if place.in_memory or not HAS_LOCKS:
         return []
@@ -258,22 +200,6 @@ def _journals(place: Place) -> list[Path]:
         for path in home.parent.glob(f"{escaped}.journal-*.jsonl")
         if path.is_file() and not path.is_symlink() and path.lstat().st_uid == os.geteuid()
     ]
-
-
-def _read(line: bytes) -> list[Record]:
-    """The records of a line; none of a line that was torn."""
-    try:
-        return [_record(kind, row) for kind, row in orjson.loads(line)]
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        return []
-
-
-def _record(kind: str, row: list[Any]) -> Record:
-    of = _KINDS[kind]
-    if len(row) != len(of._fields) or (of in {HeldStep, UnheldStep} and len(row[0]) != len(StepRow._fields)):
-        raise ValueError("the record is another version's")
-    record: Record = of(*row)
-    return record
 
 
 def _fill(file: int) -> None:

@@ -82,7 +82,7 @@ def find_place(url: str | Path) -> Place:
 
 
 def prepare(place: Place) -> None:
-    """Check the place of a ledger and create its file, mode 0600, where there is none.
+    """Check the place of a ledger and create its file, mode 0600, where there is none; an empty one is made private.
 
     Raises:
         LedgerError: There is something else than a ledger.
@@ -110,9 +110,26 @@ def prepare(place: Place) -> None:
     except FileExistsError:
         check_file(place)
         check_writable(place)
+        _make_private_if_empty(path)
     except OSError as error:
         raise LedgerUnavailable(
             f"cannot create the ledger {path}: {error.strerror}; choose a directory this process may write"
+        ) from error
+
+
+def _make_private_if_empty(path: Path) -> None:
+    """An empty file becomes a ledger, with its mode from before; another mode of a ledger is its owner's will.
+
+    Raises:
+        LedgerUnavailable: It is somebody else's file.
+    """
+    try:
+        status = path.stat()
+        if not status.st_size and stat.S_IMODE(status.st_mode) & 0o177:
+            path.chmod(0o600)
+    except OSError as error:
+        raise LedgerUnavailable(
+            f"cannot make the empty file {path} private to its owner: {error.strerror}; remove it, or choose another path"
         ) from error
 
 

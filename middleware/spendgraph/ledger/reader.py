@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.clock import to_us, utc_us
-from spendgraph.errors import LedgerError
+from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.ledger import columns
 from spendgraph.ledger.connection import diagnose, open_reader
 from spendgraph.ledger.drift import read_drift
@@ -298,11 +298,17 @@ class LedgerReader:
             f" WHERE {condition} AND s.seq > ? ORDER BY s.seq LIMIT {_PAGE}"
         )
         last = -1
-        with self._reading() as connection:
-            while rows := connection.execute(query, [*parameters, last]).fetchall():
-                for row in rows:
-                    yield dict(row)
-                last = rows[-1]["seq"]
+        reading = self._reading()
+        while True:
+            # A connection for each page: whoever goes on half way through leaves none open.
+            with reading as connection:
+                rows = connection.execute(query, [*parameters, last]).fetchall()
+            if not rows:
+                return
+            for row in rows:
+                yield dict(row)
+            last = rows[-1]["seq"]
+            reading = LedgerReader._reading(self)  # what was queued is written
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:
@@ -310,6 +316,10 @@ class LedgerReader:
         try:
             yield connection
         except sqlite3.Error as error:
+            if connection.is_stopped:
+                raise LedgerUnavailable(
+                    f"the ledger {self.place.name} was being read while this process forked; read it again"
+                ) from error
             raise diagnose(error, self.place) from error
         finally:
             connection.close()

@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from spendgraph.ledger import behind, readings
 from spendgraph.ledger.writer import Writer
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def acquire(place: Place) -> Writer:
     """
     with _lock:
         writer = _writers.get(place.name) or Writer(place)
-        writer.open()
+        # One that is in use and was deleted is not made anew: a fresh ledger would know of no spending.
+        writer.open(create=not _users.get(writer))
         _writers[place.name] = writer
         _users[writer] = _users.get(writer, 0) + 1
         _drain_when_a_worker_ends()
@@ -59,7 +61,34 @@ def _drain_when_a_worker_ends() -> None:
         util.Finalize(None, _drain_all, exitpriority=100)
 
 
+class _Workers:
+    """What multiprocessing's registry of what runs in a new worker holds on to."""
+
+    def begin(self) -> None:
+        """Run in the new worker."""
+        _drain_when_a_worker_ends()
+
+
+_workers = _Workers()
+_are_workers_told = False
+
+
+def _tell_workers() -> None:
+    """Have every worker that is forked from now on drain what it inherits, too.
+
+    It forgets what was registered for its end before it runs; this is run by it afterwards.
+    """
+    global _are_workers_told
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and not _are_workers_told:
+        util.register_after_fork(_workers, _Workers.begin)
+        _are_workers_told = True
+
+
 def _before_fork() -> None:
+    _tell_workers()
+    behind.before_fork()
+    readings.before_fork()  # whoever reads holds no lock of a writer
     _lock.acquire()
     for writer in _writers.values():
         writer.before_fork()
@@ -69,12 +98,16 @@ def _after_fork_in_parent() -> None:
     for writer in _writers.values():
         writer.after_fork_in_parent()
     _lock.release()
+    readings.after_fork_in_parent()
+    behind.after_fork()
 
 
 def _after_fork_in_child() -> None:
     for writer in _writers.values():
         writer.after_fork_in_child()
     _lock.release()
+    readings.after_fork_in_child()
+    behind.after_fork()
 
 
 atexit.register(_drain_all)

@@ -146,7 +146,8 @@ def waiting(place: Place) -> list[Path]:
 
 def refused(place: Place) -> list[Path]:
     """The files of rows that nothing folds in: a person has to look at them."""
-    return [*_files(place, "rejected-*.jsonl"), *_files(place, "spool-*.unreadable")]
+    patterns = ("rejected-*.jsonl", "spool-*.unreadable", "journal-*.unreadable")
+    return [path for pattern in patterns for path in _files(place, pattern)]
 
 
 def _files(place: Place, pattern: str) -> list[Path]:
@@ -165,12 +166,16 @@ def _files(place: Place, pattern: str) -> list[Path]:
 
 
 def take_over(place: Place, connection: sqlite3.Connection) -> None:
-    """Fold in the spools that processes have left."""
+    """Fold in the spools that processes have left.
+
+    Raises:
+        sqlite3.Error: The ledger cannot be written; what is left stays.
+    """
     for path in waiting(place):
         try:
             if count := fold_in(path, connection):
                 logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
 
 
@@ -239,11 +244,31 @@ def _fold_file(file: int, connection: sqlite3.Connection) -> tuple[int, int]:
 
 def _keep_bad(path: Path, bad: int) -> None:
     """Rename a spool that holds something nobody can fold in, so that a person looks at it."""
-    path.rename(path.with_suffix(".unreadable"))
+    kept = keep_unreadable(path)
     if bad < 0:
-        logger.warning("spendgraph: %s is not a spool; renamed it to .unreadable", path)
+        logger.warning("spendgraph: %s is not a spool; renamed it to %s", path, kept.name)
     else:
-        logger.warning("spendgraph: %d lines of the spool %s could not be read", bad, path)
+        logger.warning(
+            "spendgraph: %d lines of the spool %s could not be read; kept in %s", bad, path, kept.name
+        )
+
+
+def keep_unreadable(path: Path) -> Path:
+    """Rename a file to a name ending in `.unreadable` that nothing has yet: process ids come again, in a container soon.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    for attempt in range(10_000):
+        kept = path.with_name(f"{path.stem}{f'-{attempt}' if attempt else ''}.unreadable")
+        try:
+            os.close(
+                os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            )  # the name is ours
+        except FileExistsError:
+            continue
+        return path.replace(kept)
+    raise OSError(f"too many files like {path.stem}.unreadable")
 
 
 def _fold_line(line: str, connection: sqlite3.Connection) -> bool:

@@ -61,13 +61,26 @@ def pending_migrations(connection: sqlite3.Connection, path: str) -> list[str] |
 
 
 def migrate(path: str) -> None:
-    """Apply what is pending to the ledger at a path; loads sqlite-utils."""
+    """Apply what is pending to the ledger at a path, all of it or nothing; loads sqlite-utils.
+
+    Of several processes one migrates: whoever comes later finds nothing pending, once it has the lock.
+
+    Raises:
+        sqlite3.Error: The database cannot be written, or another process has the lock.
+    """
     from sqlite_utils import Database
 
     from spendgraph.ledger.migrations import migrations
 
-    connection = sqlite3.connect(path, timeout=5)
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
-        migrations.apply(Database(connection))
+        connection.execute("BEGIN IMMEDIATE")  # sqlite-utils nests its own in savepoints
+        try:
+            migrations.apply(Database(connection))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
     finally:
         connection.close()

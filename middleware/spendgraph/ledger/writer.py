@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ids import new_id
-from spendgraph.ledger import holds, journal, keeping, spool, watching
+from spendgraph.ledger import holds, keeping, spool, watching
 from spendgraph.ledger.aside import Aside
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose
 from spendgraph.ledger.handle import Handle
 from spendgraph.ledger.journal import Journal
 from spendgraph.ledger.known import KnownWindows
+from spendgraph.ledger.leftovers import Leftovers
 from spendgraph.ledger.records import ContextRow, PriceRow, Record
+from spendgraph.ledger.rejected import Rejected
 from spendgraph.ledger.thread import LedgerThread
 from spendgraph.ledger.writing import write
 
@@ -55,9 +57,10 @@ class Writer:
         queued: Transactions not yet written, in order.
         aside: What it had to put aside while the ledger could not be written.
         failure: Why the last write failed; `None` while the ledger is healthy.
-        owes_overrun: Something queued takes more room than was held: it counts before the next reservation.
+        owes_overrun: Something queued or left takes more room than was held: it counts before the next reservation.
         holder: Names this process among those that hold room in budgets.
         keeps_holds: This process has taken room, and renews its leases.
+        leftovers: What dead processes left.
         journal: Holds the steps that are booked and not yet committed.
         thread: The ledger thread.
         watchers: Told of the windows that a commit has changed, while the lock is held.
@@ -73,6 +76,7 @@ class Writer:
         "holder",
         "journal",
         "keeps_holds",
+        "leftovers",
         "owes_overrun",
         "place",
         "queued",
@@ -93,17 +97,21 @@ class Writer:
         self.keeps_holds = False
         self.watchers: list[Watcher] = []
         self.owes_overrun = False
+        self.leftovers = Leftovers(place)
         self.windows = KnownWindows()
         self._handle = Handle(place, self.windows.clear)
-        self._rejected: deque[tuple[Group, Exception]] = deque(maxlen=64)
+        self._rejected = Rejected(place)
 
     @property
     def is_behind(self) -> bool:
         """Whether something waits to be written."""
         return bool(self.queued) or self.aside.is_used
 
-    def open(self) -> None:
-        """Open the connection, making or migrating the ledger, and fold in what other processes left.
+    def open(self, *, create: bool = True) -> None:
+        """Open the connection, migrating the ledger, and fold in what other processes left.
+
+        Args:
+            create: Make a ledger where there is none.
 
         Raises:
             LedgerError: The file is not a ledger, or a newer spendgraph made it.
@@ -112,10 +120,12 @@ class Writer:
         with self._lock:
             if not self._handle.is_in_place():
                 self._handle.close()
-            connection = self._handle.open(create=True)
-            spool.take_over(self.place, connection)
-            journal.take_over(self.place, connection)
-            keeping.book_expired(self)
+            connection = self._handle.open(create=create)
+            if not self.leftovers.try_take_over(connection):
+                self.owes_overrun = True
+                self.thread.signal()
+            else:  # the journal of a killed process may say what its calls cost
+                keeping.book_expired(self)
             if self.journal.is_possible:
                 with contextlib.suppress(OSError):  # a full disk: steps are posted
                     self.journal.prepare()
@@ -202,9 +212,8 @@ class Writer:
         pauses = Pauses(timeout)
         while True:
             problem = self.try_once()
-            for group, error in list(self._rejected):
-                if group is mine:
-                    raise LedgerError(f"the ledger {self.place.name} refused a row: {error}") from error
+            if mine is not None:
+                self._rejected.check(mine)
             if problem is None:
                 return
             if not isinstance(problem, LedgerBusy) or pauses.over:
@@ -341,12 +350,14 @@ class Writer:
         """Try once to write everything queued; the lock is held."""
         # Before the queue is looked at: who books later says so again.
         owed, self.owes_overrun = self.owes_overrun, False
-        if not self.is_behind:
+        if not self.is_behind and not self.leftovers.are_owed:
             self.failure = None
             return None
         self.journal.turn()
         groups = self._take_queued()
         try:
+            if self.leftovers.are_owed:
+                self.leftovers.take_over(self._handle.current())
             if self.aside.is_used:
                 self.aside.finish(self._handle.transact(self._fold_aside))
             try:
@@ -386,8 +397,6 @@ class Writer:
             try:
                 self._write(group)
             except spool.BAD_ROW as error:
-                self._rejected.append((group, error))
+                self._rejected.keep(group, error)
                 self._handle.transact(lambda execute: holds.let_lapse(execute, group))  # noqa: B023 - it is done here
-                path = spool.keep(self.place, [group], reason=repr(error), kind="rejected")
-                logger.exception("spendgraph: the ledger %s refused a row; kept in %s", self.place.name, path)
             del groups[0]
