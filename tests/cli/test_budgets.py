@@ -30,7 +30,9 @@ def test_a_table_of_what_is_spent_and_left(cli: Cli, tmp_path: Path) -> None:
     assert "$1.00" in lines[1]
     assert "$0.00002" in lines[1]
     assert "not signed off" not in lines[1]
-    assert "10 calls  1 calls  0 calls  9 calls" in " ".join(lines[0].split()).replace(" calls ", " calls  ")
+    assert "10 calls  0 calls  1 calls  0 calls  9 calls" in " ".join(lines[0].split()).replace(
+        " calls ", " calls  "
+    )
     assert "nobody (not signed off)" in lines[0]
     rows = cli("budgets", "--json", "--ledger", "b.db").json
     assert [(row["budget"], row["scope"]) for row in rows] == [("=cmd", ""), ("tenants", "tenant=acme")]
@@ -44,11 +46,12 @@ def test_a_ledger_without_budgets_says_so(cli: Cli, books: Path) -> None:
     assert (said.code, "No budget is known" in said.out) == (0, True)
 
 
-def test_half_of_the_limit_in_a_quarter_of_the_window_is_twice_the_pace() -> None:
+def test_half_of_the_room_in_a_quarter_of_the_window_is_twice_the_pace() -> None:
     """And is exhausted in the middle of it."""
     row = {
         "budget": "b", "scope": "", "owner": "", "signed_off_by": "", "period": "day", "unit": "nanousd",
-        "limit_amount": 100, "spent_nanousd": 50, "held_nanousd": 10, "start_us": 10**15, "end_us": 10**15 + 4 * 10**9,
+        "limit_amount": 80, "granted": 20, "granted_to_tasks": 0, "drawn_by_tasks": 0, "spent_nanousd": 50,
+        "held_nanousd": 10, "start_us": 10**15, "end_us": 10**15 + 4 * 10**9,
     }  # fmt: skip
     found = status(row, 10**15 + 10**9)
     assert (found["pace"], found["left_nanousd"]) == (2.0, 40)
@@ -69,7 +72,7 @@ def test_budgets_that_were_never_used_are_listed_and_unsigned_ones_flagged(cli: 
     lines = cli("budgets", "--ledger", "b.db").out.splitlines()
     assert len(lines) == 2  # what the policy has dropped is not in force
     assert " ".join(lines[1].split()) == (
-        "declared not used day $2.00 $0.00 $0.00 $2.00 nobody (not signed off)"
+        "declared not used day $2.00 $0.00 $0.00 $0.00 $2.00 nobody (not signed off)"
     )
 
 
@@ -108,6 +111,9 @@ def test_raising_gives_room_in_the_window_that_is_open(cli: Cli, tmp_path: Path)
         said = raised(cli, "--amount", "0.01", *because)
         assert (said.code, said.out) == (0, "tenants has $0.01 more in this window, by lead.\n")
         second.invoke("hi", meter.config(acme))
+    row = cli("budgets", "--json", "--ledger", "b.db").json[1]
+    assert (row["limit_nanousd"], row["granted_nanousd"]) == (2_010_000, 10_000_000)
+    assert row["left_nanousd"] == 2_010_000 + 10_000_000 - 2 * STEP_NANOUSD
     assert raised(cli, "--amount", "0.5", *because, "--json").json == {
         "budget": "tenants",
         "scope": "tenant=acme",

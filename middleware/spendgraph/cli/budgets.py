@@ -133,7 +133,8 @@ def unused(
             for budget in declared
         }
     nothing = {f"{what}_{unit}": 0 for what in ("spent", "held") for unit in ("nanousd", "tokens", "calls")}
-    window = {"scope": "", "start_us": 0, "end_us": None, **nothing}
+    granted = dict.fromkeys(("granted", "granted_to_tasks", "drawn_by_tasks"), 0)
+    window = {"scope": "", "start_us": 0, "end_us": None, **nothing, **granted}
     return [
         {**status({**row, **window}, 0), "used": False} for name, row in found.items() if name not in used
     ]
@@ -142,21 +143,23 @@ def unused(
 def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
     """A window as it is shown: amounts in the budget's unit, and where its pace leads.
 
-    `pace` compares the share of the limit that is spent with the share of the window that is over: 1.25 is a
-    quarter faster than the limit lasts. `exhausted_us` is when the limit is reached at this pace, if that is within
-    the window.
+    `granted` is what people have given everybody beyond the limit. What they gave single tasks is `granted_to_tasks`:
+    it is no room for others, but what is drawn of it takes nothing from them either. `pace` compares the share of the
+    limit and of `granted` that is spent with the share of the window that is over: 1.25 is a quarter faster than it
+    lasts. `exhausted` is when all of it is spent at this pace, if that is within the window.
     """
     from spendgraph.clock import from_us
 
-    unit, limit = row["unit"], row["limit_amount"]
+    unit, limit, granted = row["unit"], row["limit_amount"], row["granted"]
+    room = limit + granted
     spent, held = row[f"spent_{unit}"], row[f"held_{unit}"]
     pace = exhausted_us = None
     start_us, end_us = row["start_us"], row["end_us"]
-    if end_us is not None and limit and start_us < now_us:
+    if end_us is not None and room and start_us < now_us:
         over_us = min(now_us, end_us) - start_us
-        pace = round(spent / limit * (end_us - start_us) / over_us, 3)
+        pace = round(spent / room * (end_us - start_us) / over_us, 3)
         if spent:
-            at_us = start_us + over_us * limit // spent
+            at_us = start_us + over_us * room // spent
             exhausted_us = at_us if at_us < end_us else None
     return {
         "budget": row["budget"],
@@ -168,9 +171,11 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "ends": None if end_us is None else from_us(end_us).isoformat(),
         "unit": unit,
         f"limit_{unit}": limit,
+        f"granted_{unit}": granted,
+        f"granted_to_tasks_{unit}": row["granted_to_tasks"],
         f"spent_{unit}": spent,
         f"held_{unit}": held,
-        f"left_{unit}": limit - spent - held,
+        f"left_{unit}": room + row["drawn_by_tasks"] - spent - held,
         "pace": pace,
         "used": True,
         "exhausted": None if exhausted_us is None else from_us(exhausted_us).isoformat(timespec="minutes"),
@@ -181,18 +186,32 @@ def _table(windows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for name in ("budget", "scope", "ends", "limit", "spent", "held", "left", "pace", "exhausted", "owner"):
-        table.add_column(
-            name, justify="right" if name in {"limit", "spent", "held", "left", "pace"} else "left"
-        )
+    right = {"limit", "granted", "spent", "held", "left", "pace"}
+    for name in (
+        "budget",
+        "scope",
+        "ends",
+        "limit",
+        "granted",
+        "spent",
+        "held",
+        "left",
+        "pace",
+        "exhausted",
+        "owner",
+    ):
+        table.add_column(name, justify="right" if name in right else "left")
     for window in windows:
         unit = window["unit"]
         owner = plain(window["owner"]) or "nobody"
+        granted, own = (shown(window[f"{word}_{unit}"], unit) for word in ("granted", "granted_to_tasks"))
         table.add_row(
             plain(window["budget"]),
             (plain(window["scope"]) or "all") if window["used"] else "not used",
             (window["ends"] or "never").removesuffix("+00:00") if window["used"] else window["period"],
-            *(shown(window[f"{word}_{unit}"], unit) for word in ("limit", "spent", "held", "left")),
+            shown(window[f"limit_{unit}"], unit),
+            f"{granted} (and {own} to tasks)" if window[f"granted_to_tasks_{unit}"] else granted,
+            *(shown(window[f"{word}_{unit}"], unit) for word in ("spent", "held", "left")),
             "" if window["pace"] is None else f"{window['pace']:.0%}",
             (window["exhausted"] or "").removesuffix("+00:00"),
             owner if window["signed_off_by"] else f"{owner} (not signed off)",
