@@ -40,6 +40,23 @@ def test_doctor_warns_of_trusted_metadata(cli: Cli, tmp_path: Path) -> None:
     assert len(findings(cli("doctor", "--json"), "policy")) == 1
 
 
+def test_doctor_warns_where_a_model_without_a_price_passes_budgets_in_dollars(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """Such a call counts as 0; tokens, strict budgets and `unpriced: block` limit it."""
+    path = tmp_path / "spendgraph.yaml"
+
+    def warned(text: str) -> bool:
+        path.write_text(text)
+        said = cli("doctor", "--json")
+        assert said.code == 0
+        return "prices.unpriced: block" in str(findings(said, "policy"))
+
+    assert warned("budgets: [{name: b, limit_usd: 1}]")
+    assert not warned("budgets: [{name: b, limit_usd: 1}]\nprices: {unpriced: block}")
+    assert not warned("budgets: [{name: b, limit_usd: 1, reserve: strict}, {name: c, limit_tokens: 1}]")
+
+
 def test_doctor_says_who_cannot_be_told(cli: Cli, tmp_path: Path) -> None:
     """An address that cannot be read is a problem, an owner without one is a note; no address is shown."""
     budgets = "budgets: [{name: b, owner: growth, limit_usd: 1}, {name: c, owner: lead, limit_usd: 1}]\n"

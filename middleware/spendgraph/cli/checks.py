@@ -80,6 +80,13 @@ def policy(path: Path | None) -> Iterator[Finding]:
             "trust_metadata is on: where others can send a run's metadata (a LangGraph server), they can name the payer; "
             "there, set attribution.trust_metadata: false",
         )
+    is_open = any(budget.unit == "nanousd" and budget.reserve != "strict" for budget in read.budgets)
+    if read.prices.unpriced == "record" and is_open:
+        yield Finding(
+            "note",
+            "policy",
+            "budgets in dollars do not limit a model without a price, which counts as 0: prices.unpriced: block refuses it",
+        )
     yield from _people(read, path)
 
 
