@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, microseconds_of, misused
+from spendgraph.cli.options import (
+    DEFAULT_LEDGER,
+    JsonOption,
+    LedgerOption,
+    existing,
+    microseconds_of,
+    misused,
+)
 from spendgraph.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
@@ -100,7 +107,7 @@ def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None,
 
     if not decision.by.strip() or not decision.why.strip():
         misused("expected --by and --why with a name and a reason: both are kept with the decision")
-    with Ledger.open(path) as ledger:
+    with Ledger.open(existing(path)) as ledger:
         if amount is not None:
             units = {row["unit"] for row in ledger.approvals() if row["approval_id"].startswith(approval_id)}
             try:

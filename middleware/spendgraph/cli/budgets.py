@@ -13,6 +13,7 @@ from spendgraph.cli.options import (
     JsonOption,
     LedgerOption,
     PolicyOption,
+    existing,
     misused,
     policy_path,
 )
@@ -87,7 +88,7 @@ def raise_limit(
 
     if not by.strip() or not why.strip():
         misused("expected --by and --why with a name and a reason: both are kept with the grant")
-    with Ledger.open(ledger) as books:
+    with Ledger.open(existing(ledger)) as books:
         units = {row["unit"] for row in books.windows() if row["budget"] == budget}
         try:
             more = read_amount(amount, units.pop() if units else "nanousd")

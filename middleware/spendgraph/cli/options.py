@@ -67,6 +67,25 @@ def context_of(tags: list[str] | None) -> CostContext:
         misused(str(error))
 
 
+def existing(ledger: Path) -> Path:
+    """The path of a ledger that is there: a decision about another one would make an empty file and do nothing.
+
+    Raises:
+        LedgerError: It is no path of a ledger.
+        LedgerUnavailable: There is none.
+    """
+    from spendgraph.errors import LedgerUnavailable
+    from spendgraph.ledger.place import find_place
+
+    place = find_place(ledger)
+    path = Path(place.name)
+    if place.in_memory or not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        raise LedgerUnavailable(
+            f"there is no ledger at {place.name}; run an agent with a Meter on it, or give --ledger"
+        )
+    return ledger
+
+
 def policy_path(given: Path | None) -> Path | None:
     """The policy file to use: the one given, or `spendgraph.yaml` here, or none."""
     if given is not None:

@@ -14,6 +14,7 @@ from spendgraph.cli.options import (
     JsonOption,
     LedgerOption,
     PolicyOption,
+    existing,
     misused,
     policy_path,
 )
@@ -45,6 +46,7 @@ def resume(
     """Go on with a thread that was paused or refused; what is finished is not paid for again."""
     from spendgraph import Meter, Refusal
 
+    existing(ledger)
     graph = _graph(target)
     if getattr(graph, "checkpointer", None) is None:
         misused(f"{target} has no checkpointer: there is nothing to go on from")
