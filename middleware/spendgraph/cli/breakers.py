@@ -13,11 +13,12 @@ from spendgraph.cli.options import (
     JsonOption,
     LedgerOption,
     PolicyOption,
+    existing,
     microseconds_of,
     misused,
     policy_path,
 )
-from spendgraph.cli.output import console, plain, print_json, say
+from spendgraph.cli.output import console, plain, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,6 +33,10 @@ ScopeOption = Annotated[
 ForOption = Annotated[
     str | None,
     typer.Option("--for", help="How long it stays open, such as 1h; else as the policy has it, or 15m."),
+]
+UncheckedOption = Annotated[
+    bool,
+    typer.Option("--unchecked", help="Without a policy here, take the name and the scope as they are given."),
 ]
 
 commands = typer.Typer(
@@ -73,6 +78,7 @@ def trip(
     why: WhyOption,
     scope: ScopeOption = "",
     open_for: ForOption = None,
+    unchecked: UncheckedOption = False,
     policy: PolicyOption = None,
     ledger: LedgerOption = DEFAULT_LEDGER,
     as_json: JsonOption = False,
@@ -83,13 +89,13 @@ def trip(
     from spendgraph.policy.periods import duration_us
 
     _expect_reason(by, why)
-    breaker = _known(name, scope, policy_path(policy))
+    breaker = _known(name, scope, policy_path(policy), unchecked=unchecked)
     if open_for is not None:
         open_for_us = microseconds_of(open_for)
     else:
         open_for_us = duration_us("15m" if breaker is None else breaker.open_for)
     owner, to = ("", ()) if breaker is None else (breaker.owner or "", breaker.to)
-    with Ledger.open(ledger) as books:
+    with Ledger.open(existing(ledger)) as books:
         until_us = books.switchboard.trip(
             name, scope, by=by, why=why, open_for_us=open_for_us, owner=owner, to=to
         )
@@ -113,7 +119,7 @@ def reset(
     from spendgraph.ledger import Ledger
 
     _expect_reason(by, why)
-    with Ledger.open(ledger) as books:
+    with Ledger.open(existing(ledger)) as books:
         books.switchboard.reset(name, scope, by=by, why=why)
     if as_json:
         print_json({"breaker": name, "scope": scope, "state": "closed"})
@@ -126,15 +132,17 @@ def _expect_reason(by: str, why: str) -> None:
         misused("expected --by and --why with a name and a reason: both are kept with the breaker")
 
 
-def _known(name: str, scope: str, path: Path | None) -> Breaker | None:
-    """The policy's breaker, if there is a policy here; a name or a scope that stops nothing ends with exit code 2."""
+def _known(name: str, scope: str, path: Path | None, *, unchecked: bool) -> Breaker | None:
+    """The policy's breaker, or `None` where nothing is checked; a name or a scope that stops nothing ends with exit code 2."""
     from spendgraph.policy import load_policy
 
     if path is None:
-        say(
-            "there is no policy here to check the name and the scope with: a breaker of another name stops nothing"
+        if unchecked:
+            return None
+        misused(
+            "there is no policy here to check the name and the scope with, and a breaker of another name stops nothing:"
+            " give --policy, or --unchecked if you are sure of both"
         )
-        return None
     found = {breaker.name: breaker for breaker in load_policy(path).breakers}
     breaker = found.get(name)
     if breaker is None:
