@@ -38,7 +38,7 @@ def test_what_waits_is_a_row(cli: Cli, inbox: Path) -> None:
     said = cli("approvals", "--ledger", inbox)
     (line,) = [line for line in said.out.splitlines() if "tenant=acme" in line]
     assert " ".join(line.split()).startswith(
-        f"{str(only(inbox)['approval_id'])[:8]} approve pending cap tenant=acme triage"
+        f"{str(only(inbox)['approval_id'])[:8]} tenant=acme approve pending cap triage"
     )
     assert "$0.0075" in line
     (row,) = cli("approvals", "--json", "--ledger", inbox).json

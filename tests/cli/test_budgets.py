@@ -29,11 +29,9 @@ def test_a_table_of_what_is_spent_and_left(cli: Cli, tmp_path: Path) -> None:
     lines = [line for line in said.out.splitlines() if "acme" in line or "=cmd" in line]
     assert "$1.00" in lines[1]
     assert "$0.00002" in lines[1]
-    assert "not signed off" not in lines[1]
-    assert "10 calls  0 calls  1 calls  0 calls  9 calls" in " ".join(lines[0].split()).replace(
-        " calls ", " calls  "
-    )
-    assert "nobody (not signed off)" in lines[0]
+    assert "*" not in lines[1]
+    assert " ".join(lines[0].split()) == "=cmd all never 10 calls 0 calls 1 call 0 calls 9 calls nobody *"
+    assert said.out.splitlines()[-1] == "* not signed off"
     rows = cli("budgets", "--json", "--ledger", "b.db").json
     assert [(row["budget"], row["scope"]) for row in rows] == [("=cmd", ""), ("tenants", "tenant=acme")]
     assert rows[1]["spent_nanousd"] == STEP_NANOUSD
@@ -70,10 +68,35 @@ def test_budgets_that_were_never_used_are_listed_and_unsigned_ones_flagged(cli: 
     assert rows[0]["pace"] is None
     (tmp_path / "spendgraph.yaml").write_text("budgets: [{name: declared, limit_usd: 2, period: day}]")
     lines = cli("budgets", "--ledger", "b.db").out.splitlines()
-    assert len(lines) == 2  # what the policy has dropped is not in force
-    assert " ".join(lines[1].split()) == (
-        "declared not used day $2.00 $0.00 $0.00 $0.00 $2.00 nobody (not signed off)"
+    assert len(lines) == 3  # what the policy has dropped is not in force
+    assert " ".join(lines[1].split()) == ("declared not used day $2.00 $0.00 $0.00 $0.00 $2.00 nobody *")
+
+
+def test_without_a_ledger_the_policys_budgets_are_not_used(cli: Cli, tmp_path: Path) -> None:
+    """Nothing is made; without a policy, too, there is nothing to show."""
+    assert (cli("budgets").code, list(tmp_path.iterdir())) == (1, [])
+    (tmp_path / "spendgraph.yaml").write_text(
+        "budgets: [{name: day, limit_usd: 2, period: day}, {name: single, per: call, limit_usd: '0.05'}]"
     )
+    said = cli("budgets")
+    assert (said.code, said.err) == (0, "")
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert lines[1:3] == [
+        "day not used day $2.00 $0.00 $0.00 $0.00 $2.00 nobody *",
+        "single each call - $0.05 - - - - nobody *",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["spendgraph.yaml"]
+
+
+def test_a_limit_on_each_call_has_nothing_spent_or_left(cli: Cli, tmp_path: Path) -> None:
+    """In the ledger alone, too."""
+    policy = parse_policy(PRICES + "budgets: [{name: single, per: call, limit_usd: 1}]")
+    with Meter(tmp_path / "b.db", policy=policy) as meter:
+        ScriptedModel().invoke("hi", meter.config(CostContext(tenant="acme")))
+    (row,) = cli("budgets", "--json", "--ledger", "b.db").json
+    assert (row["each_call"], row["limit_nanousd"]) == (True, 10**9)
+    assert [row[f"{word}_nanousd"] for word in ("granted", "spent", "held", "left")] == [None] * 4
+    assert "each call" in cli("budgets", "--ledger", "b.db").out
 
 
 def test_one_budget_is_listed_once_for_each_scope_and_not_as_unused(cli: Cli, tmp_path: Path) -> None:

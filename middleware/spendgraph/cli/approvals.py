@@ -14,11 +14,10 @@ from spendgraph.cli.options import (
     microseconds_of,
     misused,
 )
-from spendgraph.cli.output import console, plain, print_json
+from spendgraph.cli.output import plain, print_json
+from spendgraph.cli.tables import Column, counted, show, when
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from spendgraph.ledger.approvals import Decision
 
 AllOption = Annotated[bool, typer.Option("--all", help="What is decided or expired, too.")]
@@ -62,7 +61,7 @@ def approvals(
     if as_json:
         print_json(rows)
     elif rows:
-        console().print(_table(rows))
+        _show(rows)
     else:
         print(f"Nothing waits for a person in {plain(str(ledger))}.")
 
@@ -129,21 +128,17 @@ def shown(count: int, unit: str) -> str:
     """An amount for people: dollars, tokens or calls."""
     from spendgraph.money import format_usd
 
-    return format_usd(count) if unit == "nanousd" else f"{count:,} {unit}"
+    return format_usd(count) if unit == "nanousd" else counted(count, unit.removesuffix("s"))
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    from spendgraph.clock import from_us
-
-    table = Table(box=None, header_style="bold")
-    for name in (
+def _show(rows: list[dict[str, Any]]) -> None:
+    numbers, folded = {"limit", "spent", "asked"}, {"budget", "feature", "by", "why"}
+    names = (
         "id",
+        "scope",
         "kind",
         "state",
         "budget",
-        "scope",
         "feature",
         "limit",
         "spent",
@@ -152,20 +147,21 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         "thread",
         "by",
         "why",
-    ):
-        table.add_column(name, justify="right" if name in {"limit", "spent", "asked"} else "left")
-    for row in rows:
-        table.add_row(
-            row["approval_id"][:8],
-            row["kind"],
-            row["state"],
-            plain(row["budget"]),
-            plain(row["scope"]) or "all",
-            plain(row["feature"]),
-            *(shown(row[name], row["unit"]) for name in ("limit_amount", "spent", "asked")),
-            f"{from_us(row['expires_us']):%Y-%m-%d %H:%M}",
-            plain(row["thread_id"]),
-            plain(row["decided_by"]),
-            plain(row["decided_why"]),
-        )
-    return table
+    )
+    show([Column(name, name in numbers, name in folded) for name in names], [*map(_row, rows)])
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    return [
+        row["approval_id"][:8],
+        plain(row["scope"]) or "all",
+        row["kind"],
+        row["state"],
+        plain(row["budget"]),
+        plain(row["feature"]),
+        *(shown(row[name], row["unit"]) for name in ("limit_amount", "spent", "asked")),
+        when(row["expires_us"]),
+        plain(row["thread_id"]),
+        plain(row["decided_by"]),
+        plain(row["decided_why"]),
+    ]

@@ -18,11 +18,10 @@ from spendgraph.cli.options import (
     misused,
     policy_path,
 )
-from spendgraph.cli.output import console, plain, print_json
+from spendgraph.cli.output import plain, print_json
+from spendgraph.cli.tables import Column, show, when
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from spendgraph.policy import Breaker
 
 AllOption = Annotated[bool, typer.Option("--all", help="Those that are closed again, too.")]
@@ -66,7 +65,7 @@ def breakers(
     if as_json:
         print_json(rows)
     elif rows:
-        console().print(_table(rows))
+        _show(rows)
     else:
         print(f"No breaker {'has tripped' if every else 'is open'} in {plain(str(ledger))}.")
 
@@ -155,25 +154,21 @@ def _known(name: str, scope: str, path: Path | None, *, unchecked: bool) -> Brea
     return breaker
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
+def _show(rows: list[dict[str, Any]]) -> None:
+    names = ("breaker", "scope", "state", "tripped", "until", "trips", "by", "why")
+    folded = {"breaker", "by", "why"}
+    show([Column(name, name == "trips", name in folded) for name in names], [*map(_row, rows)])
 
-    from spendgraph.clock import from_us
 
-    table = Table(box=None, header_style="bold")
-    for name in ("breaker", "scope", "state", "tripped", "until", "trips", "by", "why"):
-        table.add_column(name, justify="right" if name == "trips" else "left")
-    for row in rows:
-        is_closed = row["state"] == "closed"
-        until_us = row["closed_us"] if is_closed else row["open_until_us"]
-        table.add_row(
-            plain(row["breaker"]),
-            plain(row["scope"]) or "all",
-            row["state"].replace("_", " "),
-            f"{from_us(row['tripped_us']):%Y-%m-%d %H:%M}",
-            f"{from_us(until_us):%Y-%m-%d %H:%M}",
-            str(row["trips"]),
-            plain(row["closed_by"] if is_closed else row["tripped_by"]) or "itself",
-            plain(row["closed_why"] if is_closed else row["reason"]),
-        )
-    return table
+def _row(row: dict[str, Any]) -> list[str]:
+    is_closed = row["state"] == "closed"
+    return [
+        plain(row["breaker"]),
+        plain(row["scope"]) or "all",
+        row["state"].replace("_", " "),
+        when(row["tripped_us"]),
+        when(row["closed_us"] if is_closed else row["open_until_us"]),
+        str(row["trips"]),
+        plain(row["closed_by"] if is_closed else row["tripped_by"]) or "itself",
+        plain(row["closed_why"] if is_closed else row["reason"]),
+    ]

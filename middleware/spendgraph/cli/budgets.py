@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,12 +18,11 @@ from spendgraph.cli.options import (
     misused,
     policy_path,
 )
-from spendgraph.cli.output import console, plain, print_json
+from spendgraph.cli.output import plain, print_json
+from spendgraph.cli.tables import Column, show, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from rich.table import Table
 
     from spendgraph.policy import Budget
 
@@ -59,15 +59,17 @@ def budgets(
 
     now_us, path = utc_us(), policy_path(policy)
     declared = None if path is None else load_policy(path).budgets
-    with Ledger.open_readonly(ledger) as reader:
-        windows = [status(row, now_us) for row in reader.windows(None if every else now_us)]
-        known = reader.budgets()
+    windows, known = list[dict[str, Any]](), list[dict[str, Any]]()
+    if declared is None or ledger.exists():  # before the first call a policy has budgets, and no ledger
+        with Ledger.open_readonly(ledger) as reader:
+            windows = [status(row, now_us) for row in reader.windows(None if every else now_us)]
+            known = reader.budgets()
     windows += unused(known, declared, {window["budget"] for window in windows})
     windows.sort(key=lambda window: window["budget"])  # of one budget they stay in order
     if as_json:
         print_json(windows)
     elif windows:
-        console().print(_table(windows))
+        _show(windows)
     else:
         print(f"No budget is known in {plain(str(ledger))}: budgets are declared in the policy file.")
 
@@ -120,7 +122,7 @@ def unused(
         declared: The policy's, if there is one: what it has dropped is not in force, and it knows better what is.
         used: Names of those that are shown.
     """
-    found = {row["budget"]: row for row in known}
+    found = {row["budget"]: {**row, "each_call": _is_each_call(row)} for row in known}
     if declared is not None:
         found = {
             budget.name: {
@@ -130,6 +132,7 @@ def unused(
                 "period": budget.period or "",
                 "unit": budget.unit,
                 "limit_amount": budget.limit,
+                "each_call": "call" in budget.per,
             }
             for budget in declared
         }
@@ -141,13 +144,18 @@ def unused(
     ]
 
 
+def _is_each_call(row: dict[str, Any]) -> bool:
+    return "call" in json.loads(row["definition"]).get("per", ())
+
+
 def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
     """A window as it is shown: amounts in the budget's unit, and where its pace leads.
 
     `granted` is what people have given everybody beyond the limit. What they gave single tasks is `granted_to_tasks`:
     it is no room for others, but what is drawn of it takes nothing from them either. `pace` compares the share of the
     limit and of `granted` that is spent with the share of the window that is over: 1.25 is a quarter faster than it
-    lasts. `exhausted` is when all of it is spent at this pace, if that is within the window.
+    lasts. `exhausted` is when all of it is spent at this pace, if that is within the window. A limit on each call has no
+    window, so nothing is spent, held or left of it.
     """
     from spendgraph.clock import from_us
 
@@ -162,6 +170,14 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         if spent:
             at_us = start_us + over_us * room // spent
             exhausted_us = at_us if at_us < end_us else None
+    is_each_call = row.get("each_call", False)
+    amounts = {
+        "granted": granted,
+        "granted_to_tasks": row["granted_to_tasks"],
+        "spent": spent,
+        "held": held,
+        "left": room + row["drawn_by_tasks"] - spent - held,
+    }
     return {
         "budget": row["budget"],
         "scope": row["scope"],
@@ -172,23 +188,17 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "ends": None if end_us is None else from_us(end_us).isoformat(),
         "unit": unit,
         f"limit_{unit}": limit,
-        f"granted_{unit}": granted,
-        f"granted_to_tasks_{unit}": row["granted_to_tasks"],
-        f"spent_{unit}": spent,
-        f"held_{unit}": held,
-        f"left_{unit}": room + row["drawn_by_tasks"] - spent - held,
+        **{f"{word}_{unit}": None if is_each_call else amount for word, amount in amounts.items()},
+        "each_call": is_each_call,
         "pace": pace,
         "used": True,
         "exhausted": None if exhausted_us is None else from_us(exhausted_us).isoformat(timespec="minutes"),
     }
 
 
-def _table(windows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    right = {"limit", "granted", "spent", "held", "left", "pace"}
-    for name in (
+def _show(windows: list[dict[str, Any]]) -> None:
+    numbers = {"limit", "granted", "spent", "held", "left", "pace"}
+    names = (
         "budget",
         "scope",
         "ends",
@@ -200,21 +210,43 @@ def _table(windows: list[dict[str, Any]]) -> Table:
         "pace",
         "exhausted",
         "owner",
-    ):
-        table.add_column(name, justify="right" if name in right else "left")
-    for window in windows:
-        unit = window["unit"]
-        owner = plain(window["owner"]) or "nobody"
-        granted, own = (shown(window[f"{word}_{unit}"], unit) for word in ("granted", "granted_to_tasks"))
-        table.add_row(
-            plain(window["budget"]),
-            (plain(window["scope"]) or "all") if window["used"] else "not used",
-            (window["ends"] or "never").removesuffix("+00:00") if window["used"] else window["period"],
-            shown(window[f"limit_{unit}"], unit),
-            f"{granted} (and {own} to tasks)" if window[f"granted_to_tasks_{unit}"] else granted,
-            *(shown(window[f"{word}_{unit}"], unit) for word in ("spent", "held", "left")),
-            "" if window["pace"] is None else f"{window['pace']:.0%}",
-            (window["exhausted"] or "").removesuffix("+00:00"),
-            owner if window["signed_off_by"] else f"{owner} (not signed off)",
-        )
-    return table
+    )
+    show(
+        [Column(name, name in numbers, name in {"budget", "owner"}) for name in names], [*map(_row, windows)]
+    )
+    if not all(window["signed_off_by"] for window in windows):
+        print("* not signed off")
+
+
+def _row(window: dict[str, Any]) -> list[str]:
+    unit = window["unit"]
+    limit, granted, own, spent, held, left = (
+        "-" if window[f"{word}_{unit}"] is None else shown(window[f"{word}_{unit}"], unit)
+        for word in ("limit", "granted", "granted_to_tasks", "spent", "held", "left")
+    )
+    scope, ends = plain(window["scope"]) or "all", _time(window["ends"]) or "never"
+    if window["each_call"]:
+        scope, ends = "each call", "-"
+    elif not window["used"]:
+        scope, ends = "not used", window["period"]
+    return [
+        plain(window["budget"]),
+        scope,
+        ends,
+        limit,
+        f"{granted} (and {own} to tasks)" if window[f"granted_to_tasks_{unit}"] else granted,
+        spent,
+        held,
+        left,
+        "" if window["pace"] is None else f"{window['pace']:.0%}",
+        _time(window["exhausted"]),
+        (plain(window["owner"]) or "nobody") + ("" if window["signed_off_by"] else " *"),
+    ]
+
+
+def _time(text: str | None) -> str:
+    from datetime import datetime
+
+    from spendgraph.clock import to_us
+
+    return "" if text is None else when(to_us(datetime.fromisoformat(text)))
