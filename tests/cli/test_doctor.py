@@ -32,6 +32,15 @@ def test_doctor_names_the_line_of_a_broken_policy(cli: Cli, tmp_path: Path) -> N
     assert "spendgraph.yaml:3:" in findings(said, "policy")[0]["message"]
 
 
+def test_every_error_of_a_policy_has_a_line(cli: Cli, tmp_path: Path) -> None:
+    """Nobody reads the sign of a line end."""
+    (tmp_path / "spendgraph.yaml").write_text("version: 2\nprices: {unpriced: maybe}\n")
+    said = cli("doctor")
+    assert said.code == 1
+    assert "\\n" not in said.out
+    assert sum(line.startswith(("PROBLEM  policy: ", "           ")) for line in said.out.splitlines()) >= 2
+
+
 def test_doctor_warns_of_trusted_metadata(cli: Cli, tmp_path: Path) -> None:
     """Where others can send metadata they can name the payer."""
     (tmp_path / "spendgraph.yaml").write_text("version: 1\n")

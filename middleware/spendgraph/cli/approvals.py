@@ -15,7 +15,7 @@ from spendgraph.cli.options import (
     misused,
 )
 from spendgraph.cli.output import plain, print_json
-from spendgraph.cli.tables import Column, counted, show, when
+from spendgraph.cli.tables import Column, show, when
 
 if TYPE_CHECKING:
     from spendgraph.ledger.approvals import Decision
@@ -126,9 +126,9 @@ def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None,
 
 def shown(count: int, unit: str) -> str:
     """An amount for people: dollars, tokens or calls."""
-    from spendgraph.money import format_usd
+    from spendgraph.money import format_amount
 
-    return format_usd(count) if unit == "nanousd" else counted(count, unit.removesuffix("s"))
+    return format_amount(count, unit)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
