@@ -113,7 +113,9 @@ def test_every_column_of_a_ledger_is_documented(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_no_row_of_a_table_repeats_and_headings_stand_apart(page: str) -> None:
     """A bad merge leaves both versions of a row, or eats the empty line before a heading."""
-    section, seen, repeated = "", set[str](), list[str]()
+    section = ""
+    seen: set[str] = set()
+    repeated: list[str] = []
     for line in PAGES[page].splitlines():
         if line.startswith("#"):
             section, seen = line, set()
