@@ -118,7 +118,8 @@ def test_no_row_of_a_table_repeats_and_headings_stand_apart(page: str) -> None:
     repeated: list[str] = []
     for line in PAGES[page].splitlines():
         if line.startswith("#"):
-            section, seen = line, set()
+            section = line
+            seen.clear()
         elif line.startswith("| `"):
             key = line.split(" | ")[0]
             repeated += [f"{section}: {key}"] if key in seen else []
