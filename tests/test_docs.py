@@ -110,6 +110,34 @@ def test_every_column_of_a_ledger_is_documented(tmp_path: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_row_of_a_table_repeats_and_headings_stand_apart(page: str) -> None:
+    """A bad merge leaves both versions of a row, or eats the empty line before a heading."""
+    section = ""
+    seen: set[str] = set()
+    repeated: list[str] = []
+    for line in PAGES[page].splitlines():
+        if line.startswith("#"):
+            section = line
+            seen.clear()
+        elif line.startswith("| `"):
+            key = line.split(" | ")[0]
+            repeated += [f"{section}: {key}"] if key in seen else []
+            seen.add(key)
+    assert repeated == []
+    prose = re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^[^\n]+\n#{2,} .*$", prose, re.MULTILINE) == []
+
+
+def test_every_kind_and_outcome_of_a_decision_is_documented() -> None:
+    """Those that the code writes."""
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "middleware").rglob("*.py"))
+    written = re.findall(r'decide\(\s*(?:step\.)?place,\s*"(\w+)",\s*"(\w+)"', source)
+    assert len(written) > 6
+    part = PAGES["ledger.md"].partition("### `decisions`")[2].partition("###")[0]
+    assert [pair for pair in written if any(f"`{word}`" not in part for word in pair)] == []
+
+
 def test_the_policy_page_is_what_its_schema_says() -> None:
     """`python docs/generate.py` has been run since the last change of the policy."""
     generator = runpy.run_path(str(ROOT / "docs" / "generate.py"))

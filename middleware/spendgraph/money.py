@@ -71,3 +71,21 @@ def format_usd(nano: int) -> str:
     whole, fraction = divmod(abs(nano), NANO_PER_USD)
     digits = f"{fraction:09d}".rstrip("0").ljust(2, "0")
     return f"{'-' if nano < 0 else ''}${whole:,}.{digits}"
+
+
+def format_amount(count: int, unit: str) -> str:
+    """An amount in a budget's unit (`nanousd`, `tokens` or `calls`) for a person.
+
+    >>> format_amount(1_500_000_000, "nanousd"), format_amount(1, "calls"), format_amount(2000, "tokens")
+    ('$1.50', '1 call', '2,000 tokens')
+    """
+    return (
+        format_usd(count)
+        if unit == "nanousd"
+        else f"{count:,} {unit.removesuffix('s') if count == 1 else unit}"
+    )
+
+
+def is_or_are(count: int, unit: str) -> str:
+    """The verb after such an amount: `$2.00 is spent`, `2 calls are spent`."""
+    return "is" if unit == "nanousd" or count == 1 else "are"

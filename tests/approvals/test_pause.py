@@ -169,11 +169,12 @@ def test_without_a_checkpointer_the_call_is_refused(tmp_path: Path, way: str) ->
     graph = branching(ScriptedModel(), 1, None)
     with (
         Meter(tmp_path / "ledger.db", policy=asks(0)) as meter,
-        pytest.raises(ApprovalRequired, match="a person has to approve it until") as caught,
+        pytest.raises(ApprovalRequired, match="a person has to approve it by") as caught,
     ):
         go(graph, {"answers": []}, meter.config(ACME), way=way)
     assert caught.value.reason == "approval_required"
-    assert caught.value.approval_id[:8] in caught.value.hint
+    command = f"spendgraph approvals approve {caught.value.approval_id[:8]} --by NAME --why REASON"
+    assert caught.value.hint == f"Decide with `{command}`, and go on with the thread."
 
 
 def test_outside_of_a_graph_the_call_is_refused(tmp_path: Path) -> None:

@@ -59,6 +59,28 @@ def test_a_strict_cap_wants_a_ceiling(tmp_path: Path) -> None:
         ScriptedModel().invoke("hi", max_tokens=5)
 
 
+def test_what_a_strict_cap_lacks_is_said_with_what_to_do(tmp_path: Path) -> None:
+    """A price stands in the policy, `max_tokens` on the call."""
+    with (
+        Meter(tmp_path / "a.db") as meter,
+        meter.cap(usd=1, strict=True),
+        pytest.raises(
+            UnboundedCall, match=r"it lacks a price.*\. Add it under prices.models in the policy file"
+        ),
+    ):
+        ScriptedModel().invoke("hi", max_tokens=5)
+
+
+def test_a_refusal_counts_in_plain_words(tmp_path: Path) -> None:
+    """One call is spent, two calls are."""
+    for most, said in ((1, "allows 1 call; 1 call is spent"), (2, "allows 2 calls; 2 calls are spent")):
+        with Meter(tmp_path / "a.db", policy=POLICY) as meter, meter.cap(calls=most):
+            for _ in range(most):
+                ScriptedModel().invoke("hi")
+            with pytest.raises(BudgetExceeded, match=said):
+                ScriptedModel().invoke("hi")
+
+
 @pytest.mark.parametrize("limits", [{}, {"usd": 1, "calls": 2}, {"usd": "-1"}, {"calls": 1.5}])
 def test_a_cap_has_one_limit(tmp_path: Path, limits: dict[str, object]) -> None:
     """Anything else is an error that says what was expected."""

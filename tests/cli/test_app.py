@@ -61,6 +61,32 @@ def test_an_error_is_one_line_without_a_traceback(cli: Cli) -> None:
     assert len(said.err.splitlines()) == 1
 
 
+WHO = ("--by", "ann", "--why", "because")
+DECISIONS = {
+    "resume": ("resume", "agent:graph", "--thread", "42"),
+    "raise": ("budgets", "raise", "tenants", "--amount", "5", *WHO),
+    "approve": ("approvals", "approve", "3eb573a6", *WHO),
+    "deny": ("approvals", "deny", "3eb573a6", *WHO),
+    "trip": ("breakers", "trip", "all", "--unchecked", *WHO),
+    "reset": ("breakers", "reset", "all", *WHO),
+}
+
+
+@pytest.mark.parametrize("command", DECISIONS)
+def test_a_decision_makes_no_ledger(cli: Cli, tmp_path: Path, command: str) -> None:
+    """Where the path is wrong, nothing is decided and no file is left behind; nor where the file is empty."""
+    for text in (None, ""):
+        if text is not None:
+            (tmp_path / "wrong.db").write_text(text)
+        said = cli(*DECISIONS[command], "--ledger", "wrong.db")
+        assert (said.code, said.out) == (1, "")
+        assert said.err == (
+            f"spendgraph: there is no ledger at {tmp_path / 'wrong.db'}; run an agent with a Meter on it, or give"
+            " --ledger\n"
+        )
+        assert [path.name for path in tmp_path.iterdir()] == ([] if text is None else ["wrong.db"])
+
+
 def test_the_ledger_can_be_named_by_the_environment(
     cli: Cli, books: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_what_waits_is_a_row(cli: Cli, inbox: Path) -> None:
     said = cli("approvals", "--ledger", inbox)
     (line,) = [line for line in said.out.splitlines() if "tenant=acme" in line]
     assert " ".join(line.split()).startswith(
-        f"{str(only(inbox)['approval_id'])[:8]} approve pending cap tenant=acme triage"
+        f"{str(only(inbox)['approval_id'])[:8]} tenant=acme approve pending cap triage"
     )
     assert "$0.0075" in line
     (row,) = cli("approvals", "--json", "--ledger", inbox).json
@@ -78,3 +79,35 @@ def test_raising_a_budget_is_a_grant_for_everybody(cli: Cli, inbox: Path) -> Non
     assert (said.code, said.out) == (0, "cap has $5.00 more in this window, by cfo.\n")
     unknown = cli("budgets", "raise", "nobody's", "--amount", "5", *options)
     assert (unknown.code, "has no window" in unknown.err) == (1, True)
+
+
+def test_the_budgets_say_what_was_granted_and_to_whom(cli: Cli, tmp_path: Path) -> None:
+    """What a task was given is no room for others, and what it draws takes nothing from them."""
+    inbox, saver = tmp_path / "inbox.db", InMemorySaver()
+    with Meter(inbox, policy=asks(0)) as meter:
+        graph = branching(ScriptedModel(), 1, saver)
+        graph.invoke({"answers": []}, meter.config(ACME, thread_id="42"))
+    approval_id = str(only(inbox)["approval_id"])
+    cli("approvals", "approve", approval_id, "--by", "lead", "--why", "launch", "--ledger", inbox)
+    options = ("--scope", "tenant=acme", "--by", "cfo", "--why", "launch", "--ledger", inbox)
+    cli("budgets", "raise", "cap", "--amount", "5", *options)
+    (row,) = cli("budgets", "--json", "--ledger", inbox).json
+    assert (row["granted_nanousd"], row["granted_to_tasks_nanousd"]) == (5 * 10**9, CALL_NANOUSD)
+    assert row["left_nanousd"] == 5 * 10**9
+    assert "$5.00 (and $0.0075 to tasks)" in cli("budgets", "--ledger", inbox).out
+    with Meter(inbox, policy=asks(0)) as meter:
+        branching(ScriptedModel(), 1, saver).invoke(None, meter.config(ACME, thread_id="42"))
+    (row,) = cli("budgets", "--json", "--ledger", inbox).json
+    assert (row["spent_nanousd"], row["left_nanousd"]) == (CALL_NANOUSD, 5 * 10**9)
+
+
+def test_an_expired_grant_is_room_no_more(cli: Cli, inbox: Path) -> None:
+    """What was drawn of it stays."""
+    options = ("--scope", "tenant=acme", "--by", "cfo", "--why", "launch", "--ledger", inbox)
+    cli("budgets", "raise", "cap", "--amount", "5", *options)
+    connection = sqlite3.connect(inbox)
+    connection.execute("UPDATE grants SET expires_us = granted_us, used = 7")
+    connection.commit()
+    connection.close()
+    (row,) = cli("budgets", "--json", "--ledger", inbox).json
+    assert row["granted_nanousd"] == 7

@@ -96,11 +96,14 @@ def test_what_would_stop_nothing_is_refused(
     assert message in said.err
 
 
-def test_without_a_policy_it_says_what_it_cannot_check(cli: Cli, books: Path) -> None:
-    """And does as it is told, for a quarter of an hour."""
+def test_without_a_policy_nothing_is_tripped_unless_unchecked(cli: Cli, books: Path) -> None:
+    """A success that stops nothing would be believed; unchecked it does as it is told, for a quarter of an hour."""
     (books.parent / "spendgraph.yaml").unlink()
-    said = cli("breakers", "trip", "x", "--by", "ann", "--why", "odd", "--ledger", books)
-    assert (said.code, "there is no policy here" in said.err) == (0, True)
+    trip = ("breakers", "trip", "x", "--by", "ann", "--why", "odd", "--ledger", books)
+    said = cli(*trip)
+    assert (said.code, said.out, "there is no policy here" in said.err) == (2, "", True)
+    assert [row["breaker"] for row in cli("breakers", "--json", "--ledger", books).json] == ["velocity"]
+    assert cli(*trip, "--unchecked").code == 0
     row = cli("breakers", "--json", "--ledger", books).json[0]
     assert row["open_until_us"] - row["tripped_us"] == 900_000_000
 
@@ -115,7 +118,18 @@ def test_a_ledger_without_trips_says_so(cli: Cli, tmp_path: Path) -> None:
 def test_names_cannot_drive_a_terminal(cli: Cli, tmp_path: Path) -> None:
     """They come from outside."""
     Meter(tmp_path / "b.db").close()
-    cli("breakers", "trip", "\x1b[2J", "--by", "\x1b]0;x\x07", "--why", "\x1b[1m", "--ledger", "b.db")
+    cli(
+        "breakers",
+        "trip",
+        "\x1b[2J",
+        "--unchecked",
+        "--by",
+        "\x1b]0;x\x07",
+        "--why",
+        "\x1b[1m",
+        "--ledger",
+        "b.db",
+    )
     assert "\x1b" not in cli("breakers", "--ledger", "b.db").out
 
 

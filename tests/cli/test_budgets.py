@@ -29,9 +29,9 @@ def test_a_table_of_what_is_spent_and_left(cli: Cli, tmp_path: Path) -> None:
     lines = [line for line in said.out.splitlines() if "acme" in line or "=cmd" in line]
     assert "$1.00" in lines[1]
     assert "$0.00002" in lines[1]
-    assert "not signed off" not in lines[1]
-    assert "10 calls  1 calls  0 calls  9 calls" in " ".join(lines[0].split()).replace(" calls ", " calls  ")
-    assert "nobody (not signed off)" in lines[0]
+    assert "*" not in lines[1]
+    assert " ".join(lines[0].split()) == "=cmd all never 10 calls 0 calls 1 call 0 calls 9 calls nobody *"
+    assert said.out.splitlines()[-1] == "* not signed off"
     rows = cli("budgets", "--json", "--ledger", "b.db").json
     assert [(row["budget"], row["scope"]) for row in rows] == [("=cmd", ""), ("tenants", "tenant=acme")]
     assert rows[1]["spent_nanousd"] == STEP_NANOUSD
@@ -44,11 +44,12 @@ def test_a_ledger_without_budgets_says_so(cli: Cli, books: Path) -> None:
     assert (said.code, "No budget is known" in said.out) == (0, True)
 
 
-def test_half_of_the_limit_in_a_quarter_of_the_window_is_twice_the_pace() -> None:
+def test_half_of_the_room_in_a_quarter_of_the_window_is_twice_the_pace() -> None:
     """And is exhausted in the middle of it."""
     row = {
         "budget": "b", "scope": "", "owner": "", "signed_off_by": "", "period": "day", "unit": "nanousd",
-        "limit_amount": 100, "spent_nanousd": 50, "held_nanousd": 10, "start_us": 10**15, "end_us": 10**15 + 4 * 10**9,
+        "limit_amount": 80, "granted": 20, "granted_to_tasks": 0, "drawn_by_tasks": 0, "spent_nanousd": 50,
+        "held_nanousd": 10, "start_us": 10**15, "end_us": 10**15 + 4 * 10**9,
     }  # fmt: skip
     found = status(row, 10**15 + 10**9)
     assert (found["pace"], found["left_nanousd"]) == (2.0, 40)
@@ -67,10 +68,35 @@ def test_budgets_that_were_never_used_are_listed_and_unsigned_ones_flagged(cli: 
     assert rows[0]["pace"] is None
     (tmp_path / "spendgraph.yaml").write_text("budgets: [{name: declared, limit_usd: 2, period: day}]")
     lines = cli("budgets", "--ledger", "b.db").out.splitlines()
-    assert len(lines) == 2  # what the policy has dropped is not in force
-    assert " ".join(lines[1].split()) == (
-        "declared not used day $2.00 $0.00 $0.00 $2.00 nobody (not signed off)"
+    assert len(lines) == 3  # what the policy has dropped is not in force
+    assert " ".join(lines[1].split()) == ("declared not used day $2.00 $0.00 $0.00 $0.00 $2.00 nobody *")
+
+
+def test_without_a_ledger_the_policys_budgets_are_not_used(cli: Cli, tmp_path: Path) -> None:
+    """Nothing is made; without a policy, too, there is nothing to show."""
+    assert (cli("budgets").code, list(tmp_path.iterdir())) == (1, [])
+    (tmp_path / "spendgraph.yaml").write_text(
+        "budgets: [{name: day, limit_usd: 2, period: day}, {name: single, per: call, limit_usd: '0.05'}]"
     )
+    said = cli("budgets")
+    assert (said.code, said.err) == (0, "")
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert lines[1:3] == [
+        "day not used day $2.00 $0.00 $0.00 $0.00 $2.00 nobody *",
+        "single each call - $0.05 - - - - nobody *",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["spendgraph.yaml"]
+
+
+def test_a_limit_on_each_call_has_nothing_spent_or_left(cli: Cli, tmp_path: Path) -> None:
+    """In the ledger alone, too."""
+    policy = parse_policy(PRICES + "budgets: [{name: single, per: call, limit_usd: 1}]")
+    with Meter(tmp_path / "b.db", policy=policy) as meter:
+        ScriptedModel().invoke("hi", meter.config(CostContext(tenant="acme")))
+    (row,) = cli("budgets", "--json", "--ledger", "b.db").json
+    assert (row["each_call"], row["limit_nanousd"]) == (True, 10**9)
+    assert [row[f"{word}_nanousd"] for word in ("granted", "spent", "held", "left")] == [None] * 4
+    assert "each call" in cli("budgets", "--ledger", "b.db").out
 
 
 def test_one_budget_is_listed_once_for_each_scope_and_not_as_unused(cli: Cli, tmp_path: Path) -> None:
@@ -108,6 +134,9 @@ def test_raising_gives_room_in_the_window_that_is_open(cli: Cli, tmp_path: Path)
         said = raised(cli, "--amount", "0.01", *because)
         assert (said.code, said.out) == (0, "tenants has $0.01 more in this window, by lead.\n")
         second.invoke("hi", meter.config(acme))
+    row = cli("budgets", "--json", "--ledger", "b.db").json[1]
+    assert (row["limit_nanousd"], row["granted_nanousd"]) == (2_010_000, 10_000_000)
+    assert row["left_nanousd"] == 2_010_000 + 10_000_000 - 2 * STEP_NANOUSD
     assert raised(cli, "--amount", "0.5", *because, "--json").json == {
         "budget": "tenants",
         "scope": "tenant=acme",

@@ -32,12 +32,38 @@ def test_doctor_names_the_line_of_a_broken_policy(cli: Cli, tmp_path: Path) -> N
     assert "spendgraph.yaml:3:" in findings(said, "policy")[0]["message"]
 
 
+def test_every_error_of_a_policy_has_a_line(cli: Cli, tmp_path: Path) -> None:
+    """Nobody reads the sign of a line end."""
+    (tmp_path / "spendgraph.yaml").write_text("version: 2\nprices: {unpriced: maybe}\n")
+    said = cli("doctor")
+    assert said.code == 1
+    assert "\\n" not in said.out
+    assert sum(line.startswith(("PROBLEM  policy: ", "           ")) for line in said.out.splitlines()) >= 2
+
+
 def test_doctor_warns_of_trusted_metadata(cli: Cli, tmp_path: Path) -> None:
     """Where others can send metadata they can name the payer."""
     (tmp_path / "spendgraph.yaml").write_text("version: 1\n")
     assert "trust_metadata is on" in findings(cli("doctor", "--json"), "policy")[1]["message"]
     (tmp_path / "spendgraph.yaml").write_text("attribution: {trust_metadata: false}\n")
     assert len(findings(cli("doctor", "--json"), "policy")) == 1
+
+
+def test_doctor_warns_where_a_model_without_a_price_passes_budgets_in_dollars(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """Such a call counts as 0; tokens, strict budgets and `unpriced: block` limit it."""
+    path = tmp_path / "spendgraph.yaml"
+
+    def warned(text: str) -> bool:
+        path.write_text(text)
+        said = cli("doctor", "--json")
+        assert said.code == 0
+        return "prices.unpriced: block" in str(findings(said, "policy"))
+
+    assert warned("budgets: [{name: b, limit_usd: 1}]")
+    assert not warned("budgets: [{name: b, limit_usd: 1}]\nprices: {unpriced: block}")
+    assert not warned("budgets: [{name: b, limit_usd: 1, reserve: strict}, {name: c, limit_tokens: 1}]")
 
 
 def test_doctor_says_who_cannot_be_told(cli: Cli, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cli.kit import Cli
+from spendgraph import Meter
 from spendgraph.policy import STARTER_POLICY, load_policy
 
 
@@ -14,6 +16,13 @@ def test_init_writes_a_policy_that_loads(cli: Cli, tmp_path: Path) -> None:
     assert said.code == 0
     assert (tmp_path / "spendgraph.yaml").read_text() == STARTER_POLICY
     assert load_policy(tmp_path / "spendgraph.yaml").version == "1"
+
+
+def test_a_meter_takes_every_example_of_it(tmp_path: Path) -> None:
+    """With the `#` taken away: apprise can read the addresses, too."""
+    path = tmp_path / "spendgraph.yaml"
+    path.write_text(re.sub(r"(?m)^#(?=  )", "", STARTER_POLICY))
+    Meter(tmp_path / "b.db", policy=path).close()
 
 
 def test_init_leaves_a_file_that_is_there(cli: Cli, tmp_path: Path) -> None:

@@ -38,6 +38,15 @@ def test_a_script_is_booked_under_the_tags(cli: Cli, tmp_path: Path) -> None:
     ]
 
 
+def test_a_tag_of_your_own_is_written_with_an_x(cli: Cli, tmp_path: Path) -> None:
+    """As in the policy."""
+    script(tmp_path, MODEL + "model.invoke('one')\n")
+    assert cli("run", "--tag", "x_region=eu", "--tag", "tenant=acme", "agent.py").code == 0
+    with Ledger.open_readonly("spendgraph.db") as ledger:
+        (row,) = ledger.spend(["extra.region", "tenant"])
+    assert (row["extra.region"], row["tenant"]) == ("eu", "acme")
+
+
 def test_a_thread_that_outlives_the_script_is_waited_for(cli: Cli, tmp_path: Path) -> None:
     """Python joins such a thread at its end, and so does `run`: its call is in the books."""
     script(
@@ -104,8 +113,11 @@ def test_a_module_is_run_as_python_does(cli: Cli, tmp_path: Path) -> None:
         (["-m", "no_such_module"], "there is no module 'no_such_module'"),
         (["--tag", "tenant", "agent.py"], "expected --tag NAME=VALUE, found 'tenant'"),
         (["--tag", "tennant=acme", "agent.py"], "did you mean 'tenant'?"),
+        (["--tag", "tenant=", "agent.py"], "expected a value for the tag 'tenant', found none"),
+        (["-t", "tenant=a", "-t", "tenant=b", "agent.py"], "expected the tag 'tenant' once"),
+        (["-t", "x_region=a", "-t", "x_region=b", "agent.py"], "expected the tag 'x_region' once"),
     ],
-    ids=["script", "module", "no value", "unknown tag"],
+    ids=["script", "module", "no pair", "unknown tag", "no value", "twice", "extra twice"],
 )
 def test_a_wrong_call_runs_nothing(cli: Cli, tmp_path: Path, arguments: list[str], message: str) -> None:
     """Exit code 2, before a line of the script was run or a ledger was made."""
@@ -124,8 +136,10 @@ def test_a_policy_here_is_used(cli: Cli, tmp_path: Path) -> None:
     said = cli("run", "--tag", "feature=inbox", "agent.py")
     assert said.code == 1
     assert said.out == ""
-    assert "ContextMissing: model step" in said.err
-    assert "nothing was booked" in said.err
+    lines = said.err.splitlines()
+    assert lines[0].startswith("spendgraph: ContextMissing: model step")
+    assert lines[1].startswith("spendgraph: 1 call refused, nothing spent; task ")
+    assert len(lines) == 2
 
 
 def test_the_summary_says_what_has_no_owner_and_no_price(cli: Cli, tmp_path: Path) -> None:
@@ -133,10 +147,8 @@ def test_the_summary_says_what_has_no_owner_and_no_price(cli: Cli, tmp_path: Pat
     script(tmp_path, MODEL + "model.invoke('one')\n")
     said = cli("run", "agent.py")
     assert said.out == ""
-    assert said.err.startswith("spendgraph: $0.00 in 1 steps, task ")
-    assert (
-        "1 steps unattributed (--tag gives them an owner); 1 steps WITHOUT A PRICE, counted as 0" in said.err
-    )
+    assert said.err.startswith("spendgraph: $0.00 in 1 step, task ")
+    assert "1 step unattributed (--tag gives them an owner); 1 step WITHOUT A PRICE, counted as 0" in said.err
 
 
 def test_run_takes_a_budget(cli: Cli, tmp_path: Path) -> None:
@@ -149,6 +161,11 @@ def test_run_takes_a_budget(cli: Cli, tmp_path: Path) -> None:
     said = cli("run", "--budget", "0.02", "--tag", "tenant=acme", "agent.py")
     assert said.code == 1
     assert said.out.splitlines() == ["answered", "answered"]
-    assert "BudgetExceeded" in said.err
-    assert "$0.015 in 2 steps" in said.err
+    refused, summary = said.err.splitlines()
+    assert refused == (
+        "spendgraph: BudgetExceeded: The model call was not sent: --budget allows $0.02; $0.015 is spent, $0.00 is held"
+        " by calls under way, and this call asks for $0.0075. Give a higher --budget."
+    )
+    assert summary.startswith("spendgraph: $0.015 in 2 steps, task ")
+    assert summary.endswith("; 1 call refused")
     assert cli("run", "--budget", "much", "agent.py").code == 2

@@ -33,7 +33,7 @@ def test_top_shows_what_should_be_looked_at(cli: Cli, books: Path) -> None:
     assert said.code == 0
     assert "$0.02748625" in said.out
     assert "96.5 %" in said.out
-    assert "unattributed 3.5 %; estimated 3.5 %; 1 steps WITHOUT A PRICE, counted as 0" in said.out
+    assert "unattributed 3.5 %; estimated 3.5 %; 1 step WITHOUT A PRICE, counted as 0" in said.out
 
 
 def test_top_filters(cli: Cli, books: Path) -> None:

@@ -261,3 +261,13 @@ def test_refusals_are_what_the_design_says_they_are() -> None:
     refusal = Refusal("No.", budget="b", owner="o", limit=1, spent=2, held=3, asked=4, hint="Ask.")
     assert str(refusal) == "No. Ask."
     assert (refusal.budget, refusal.limit, refusal.spent, refusal.held, refusal.asked) == ("b", 1, 2, 3, 4)
+
+
+def test_what_is_missing_is_a_sentence(strict: Meter) -> None:
+    """What the policy says of one tag is not run into what it says of the next."""
+    with pytest.raises(ContextMissing) as caught:
+        ScriptedModel().invoke("hi", strict.config(CostContext(feature="a", environment="production")))
+    assert str(caught.value) == (
+        "model step 'ScriptedModel' was not started: tag 'tenant' is required and not set; Production runs require a"
+        " cost_center tag. Give the run its tags with meter.config(CostContext(...)) or `with meter.task(...)`."
+    )

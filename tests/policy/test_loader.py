@@ -105,6 +105,19 @@ def test_every_example_in_the_starter_policy_counts_once_uncommented() -> None:
     assert [rule.team for rule in policy.owners] == ["search", "agent-framework"]
     assert policy.prices.models[0].model == "my-llama-*"
     assert list(policy.tools) == ["web_search", "ocr", "billing-mcp/*"]
+    assert [budget.name for budget in policy.budgets] == ["tenant ceiling", "single call"]
+    assert [threshold.do[0] for threshold in policy.budgets[0].thresholds] == [
+        "notify",
+        "degrade",
+        "acknowledge",
+        "approve",
+    ]
+    assert policy.budgets[0].approvers == ("lead@example.com",)
+    assert len(policy.breakers) == 4
+    assert list(policy.notify) == ["growth", "team-lead"]
+    assert policy.on_ledger_error == {"production": "block", "eval": "allow"}
+    assert set(Policy.model_fields) - policy.model_fields_set == {"on_swallowed", "loop_wait_ms"}
+    assert not [line for line in STARTER_POLICY.splitlines() if line.startswith("##")]
 
 
 @pytest.mark.parametrize(

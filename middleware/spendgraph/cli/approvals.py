@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, microseconds_of, misused
-from spendgraph.cli.output import console, plain, print_json
+from spendgraph.cli.options import (
+    DEFAULT_LEDGER,
+    JsonOption,
+    LedgerOption,
+    existing,
+    microseconds_of,
+    misused,
+)
+from spendgraph.cli.output import plain, print_json
+from spendgraph.cli.tables import Column, show, when
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from spendgraph.ledger.approvals import Decision
 
 AllOption = Annotated[bool, typer.Option("--all", help="What is decided or expired, too.")]
@@ -55,7 +61,7 @@ def approvals(
     if as_json:
         print_json(rows)
     elif rows:
-        console().print(_table(rows))
+        _show(rows)
     else:
         print(f"Nothing waits for a person in {plain(str(ledger))}.")
 
@@ -100,7 +106,7 @@ def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None,
 
     if not decision.by.strip() or not decision.why.strip():
         misused("expected --by and --why with a name and a reason: both are kept with the decision")
-    with Ledger.open(path) as ledger:
+    with Ledger.open(existing(path)) as ledger:
         if amount is not None:
             units = {row["unit"] for row in ledger.approvals() if row["approval_id"].startswith(approval_id)}
             try:
@@ -120,23 +126,19 @@ def _decide(path: Any, approval_id: str, decision: Decision, amount: str | None,
 
 def shown(count: int, unit: str) -> str:
     """An amount for people: dollars, tokens or calls."""
-    from spendgraph.money import format_usd
+    from spendgraph.money import format_amount
 
-    return format_usd(count) if unit == "nanousd" else f"{count:,} {unit}"
+    return format_amount(count, unit)
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    from spendgraph.clock import from_us
-
-    table = Table(box=None, header_style="bold")
-    for name in (
+def _show(rows: list[dict[str, Any]]) -> None:
+    numbers, folded = {"limit", "spent", "asked"}, {"budget", "feature", "by", "why"}
+    names = (
         "id",
+        "scope",
         "kind",
         "state",
         "budget",
-        "scope",
         "feature",
         "limit",
         "spent",
@@ -145,20 +147,21 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         "thread",
         "by",
         "why",
-    ):
-        table.add_column(name, justify="right" if name in {"limit", "spent", "asked"} else "left")
-    for row in rows:
-        table.add_row(
-            row["approval_id"][:8],
-            row["kind"],
-            row["state"],
-            plain(row["budget"]),
-            plain(row["scope"]) or "all",
-            plain(row["feature"]),
-            *(shown(row[name], row["unit"]) for name in ("limit_amount", "spent", "asked")),
-            f"{from_us(row['expires_us']):%Y-%m-%d %H:%M}",
-            plain(row["thread_id"]),
-            plain(row["decided_by"]),
-            plain(row["decided_why"]),
-        )
-    return table
+    )
+    show([Column(name, name in numbers, name in folded) for name in names], [*map(_row, rows)])
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    return [
+        row["approval_id"][:8],
+        plain(row["scope"]) or "all",
+        row["kind"],
+        row["state"],
+        plain(row["budget"]),
+        plain(row["feature"]),
+        *(shown(row[name], row["unit"]) for name in ("limit_amount", "spent", "asked")),
+        when(row["expires_us"]),
+        plain(row["thread_id"]),
+        plain(row["decided_by"]),
+        plain(row["decided_why"]),
+    ]

@@ -13,15 +13,15 @@ from spendgraph.cli.options import (
     JsonOption,
     LedgerOption,
     PolicyOption,
+    existing,
     microseconds_of,
     misused,
     policy_path,
 )
-from spendgraph.cli.output import console, plain, print_json, say
+from spendgraph.cli.output import plain, print_json
+from spendgraph.cli.tables import Column, show, when
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from spendgraph.policy import Breaker
 
 AllOption = Annotated[bool, typer.Option("--all", help="Those that are closed again, too.")]
@@ -32,6 +32,10 @@ ScopeOption = Annotated[
 ForOption = Annotated[
     str | None,
     typer.Option("--for", help="How long it stays open, such as 1h; else as the policy has it, or 15m."),
+]
+UncheckedOption = Annotated[
+    bool,
+    typer.Option("--unchecked", help="Without a policy here, take the name and the scope as they are given."),
 ]
 
 commands = typer.Typer(
@@ -61,7 +65,7 @@ def breakers(
     if as_json:
         print_json(rows)
     elif rows:
-        console().print(_table(rows))
+        _show(rows)
     else:
         print(f"No breaker {'has tripped' if every else 'is open'} in {plain(str(ledger))}.")
 
@@ -73,6 +77,7 @@ def trip(
     why: WhyOption,
     scope: ScopeOption = "",
     open_for: ForOption = None,
+    unchecked: UncheckedOption = False,
     policy: PolicyOption = None,
     ledger: LedgerOption = DEFAULT_LEDGER,
     as_json: JsonOption = False,
@@ -83,13 +88,13 @@ def trip(
     from spendgraph.policy.periods import duration_us
 
     _expect_reason(by, why)
-    breaker = _known(name, scope, policy_path(policy))
+    breaker = _known(name, scope, policy_path(policy), unchecked=unchecked)
     if open_for is not None:
         open_for_us = microseconds_of(open_for)
     else:
         open_for_us = duration_us("15m" if breaker is None else breaker.open_for)
     owner, to = ("", ()) if breaker is None else (breaker.owner or "", breaker.to)
-    with Ledger.open(ledger) as books:
+    with Ledger.open(existing(ledger)) as books:
         until_us = books.switchboard.trip(
             name, scope, by=by, why=why, open_for_us=open_for_us, owner=owner, to=to
         )
@@ -113,7 +118,7 @@ def reset(
     from spendgraph.ledger import Ledger
 
     _expect_reason(by, why)
-    with Ledger.open(ledger) as books:
+    with Ledger.open(existing(ledger)) as books:
         books.switchboard.reset(name, scope, by=by, why=why)
     if as_json:
         print_json({"breaker": name, "scope": scope, "state": "closed"})
@@ -126,15 +131,17 @@ def _expect_reason(by: str, why: str) -> None:
         misused("expected --by and --why with a name and a reason: both are kept with the breaker")
 
 
-def _known(name: str, scope: str, path: Path | None) -> Breaker | None:
-    """The policy's breaker, if there is a policy here; a name or a scope that stops nothing ends with exit code 2."""
+def _known(name: str, scope: str, path: Path | None, *, unchecked: bool) -> Breaker | None:
+    """The policy's breaker, or `None` where nothing is checked; a name or a scope that stops nothing ends with exit code 2."""
     from spendgraph.policy import load_policy
 
     if path is None:
-        say(
-            "there is no policy here to check the name and the scope with: a breaker of another name stops nothing"
+        if unchecked:
+            return None
+        misused(
+            "there is no policy here to check the name and the scope with, and a breaker of another name stops nothing:"
+            " give --policy, or --unchecked if you are sure of both"
         )
-        return None
     found = {breaker.name: breaker for breaker in load_policy(path).breakers}
     breaker = found.get(name)
     if breaker is None:
@@ -147,25 +154,21 @@ def _known(name: str, scope: str, path: Path | None) -> Breaker | None:
     return breaker
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
+def _show(rows: list[dict[str, Any]]) -> None:
+    names = ("breaker", "scope", "state", "tripped", "until", "trips", "by", "why")
+    folded = {"breaker", "by", "why"}
+    show([Column(name, name == "trips", name in folded) for name in names], [*map(_row, rows)])
 
-    from spendgraph.clock import from_us
 
-    table = Table(box=None, header_style="bold")
-    for name in ("breaker", "scope", "state", "tripped", "until", "trips", "by", "why"):
-        table.add_column(name, justify="right" if name == "trips" else "left")
-    for row in rows:
-        is_closed = row["state"] == "closed"
-        until_us = row["closed_us"] if is_closed else row["open_until_us"]
-        table.add_row(
-            plain(row["breaker"]),
-            plain(row["scope"]) or "all",
-            row["state"].replace("_", " "),
-            f"{from_us(row['tripped_us']):%Y-%m-%d %H:%M}",
-            f"{from_us(until_us):%Y-%m-%d %H:%M}",
-            str(row["trips"]),
-            plain(row["closed_by"] if is_closed else row["tripped_by"]) or "itself",
-            plain(row["closed_why"] if is_closed else row["reason"]),
-        )
-    return table
+def _row(row: dict[str, Any]) -> list[str]:
+    is_closed = row["state"] == "closed"
+    return [
+        plain(row["breaker"]),
+        plain(row["scope"]) or "all",
+        row["state"].replace("_", " "),
+        when(row["tripped_us"]),
+        when(row["closed_us"] if is_closed else row["open_until_us"]),
+        str(row["trips"]),
+        plain(row["closed_by"] if is_closed else row["tripped_by"]) or "itself",
+        plain(row["closed_why"] if is_closed else row["reason"]),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,15 +14,15 @@ from spendgraph.cli.options import (
     JsonOption,
     LedgerOption,
     PolicyOption,
+    existing,
     misused,
     policy_path,
 )
-from spendgraph.cli.output import console, plain, print_json
+from spendgraph.cli.output import plain, print_json
+from spendgraph.cli.tables import Column, show, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from rich.table import Table
 
     from spendgraph.policy import Budget
 
@@ -58,15 +59,17 @@ def budgets(
 
     now_us, path = utc_us(), policy_path(policy)
     declared = None if path is None else load_policy(path).budgets
-    with Ledger.open_readonly(ledger) as reader:
-        windows = [status(row, now_us) for row in reader.windows(None if every else now_us)]
-        known = reader.budgets()
+    windows, known = list[dict[str, Any]](), list[dict[str, Any]]()
+    if declared is None or ledger.exists():  # before the first call a policy has budgets, and no ledger
+        with Ledger.open_readonly(ledger) as reader:
+            windows = [status(row, now_us) for row in reader.windows(None if every else now_us)]
+            known = reader.budgets()
     windows += unused(known, declared, {window["budget"] for window in windows})
     windows.sort(key=lambda window: window["budget"])  # of one budget they stay in order
     if as_json:
         print_json(windows)
     elif windows:
-        console().print(_table(windows))
+        _show(windows)
     else:
         print(f"No budget is known in {plain(str(ledger))}: budgets are declared in the policy file.")
 
@@ -87,7 +90,7 @@ def raise_limit(
 
     if not by.strip() or not why.strip():
         misused("expected --by and --why with a name and a reason: both are kept with the grant")
-    with Ledger.open(ledger) as books:
+    with Ledger.open(existing(ledger)) as books:
         units = {row["unit"] for row in books.windows() if row["budget"] == budget}
         try:
             more = read_amount(amount, units.pop() if units else "nanousd")
@@ -119,7 +122,7 @@ def unused(
         declared: The policy's, if there is one: what it has dropped is not in force, and it knows better what is.
         used: Names of those that are shown.
     """
-    found = {row["budget"]: row for row in known}
+    found = {row["budget"]: {**row, "each_call": _is_each_call(row)} for row in known}
     if declared is not None:
         found = {
             budget.name: {
@@ -129,35 +132,52 @@ def unused(
                 "period": budget.period or "",
                 "unit": budget.unit,
                 "limit_amount": budget.limit,
+                "each_call": "call" in budget.per,
             }
             for budget in declared
         }
     nothing = {f"{what}_{unit}": 0 for what in ("spent", "held") for unit in ("nanousd", "tokens", "calls")}
-    window = {"scope": "", "start_us": 0, "end_us": None, **nothing}
+    granted = dict.fromkeys(("granted", "granted_to_tasks", "drawn_by_tasks"), 0)
+    window = {"scope": "", "start_us": 0, "end_us": None, **nothing, **granted}
     return [
         {**status({**row, **window}, 0), "used": False} for name, row in found.items() if name not in used
     ]
 
 
+def _is_each_call(row: dict[str, Any]) -> bool:
+    return "call" in json.loads(row["definition"]).get("per", ())
+
+
 def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
     """A window as it is shown: amounts in the budget's unit, and where its pace leads.
 
-    `pace` compares the share of the limit that is spent with the share of the window that is over: 1.25 is a
-    quarter faster than the limit lasts. `exhausted_us` is when the limit is reached at this pace, if that is within
-    the window.
+    `granted` is what people have given everybody beyond the limit. What they gave single tasks is `granted_to_tasks`:
+    it is no room for others, but what is drawn of it takes nothing from them either. `pace` compares the share of the
+    limit and of `granted` that is spent with the share of the window that is over: 1.25 is a quarter faster than it
+    lasts. `exhausted` is when all of it is spent at this pace, if that is within the window. A limit on each call has no
+    window, so nothing is spent, held or left of it.
     """
     from spendgraph.clock import from_us
 
-    unit, limit = row["unit"], row["limit_amount"]
+    unit, limit, granted = row["unit"], row["limit_amount"], row["granted"]
+    room = limit + granted
     spent, held = row[f"spent_{unit}"], row[f"held_{unit}"]
     pace = exhausted_us = None
     start_us, end_us = row["start_us"], row["end_us"]
-    if end_us is not None and limit and start_us < now_us:
+    if end_us is not None and room and start_us < now_us:
         over_us = min(now_us, end_us) - start_us
-        pace = round(spent / limit * (end_us - start_us) / over_us, 3)
+        pace = round(spent / room * (end_us - start_us) / over_us, 3)
         if spent:
-            at_us = start_us + over_us * limit // spent
+            at_us = start_us + over_us * room // spent
             exhausted_us = at_us if at_us < end_us else None
+    is_each_call = row.get("each_call", False)
+    amounts = {
+        "granted": granted,
+        "granted_to_tasks": row["granted_to_tasks"],
+        "spent": spent,
+        "held": held,
+        "left": room + row["drawn_by_tasks"] - spent - held,
+    }
     return {
         "budget": row["budget"],
         "scope": row["scope"],
@@ -168,33 +188,65 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "ends": None if end_us is None else from_us(end_us).isoformat(),
         "unit": unit,
         f"limit_{unit}": limit,
-        f"spent_{unit}": spent,
-        f"held_{unit}": held,
-        f"left_{unit}": limit - spent - held,
+        **{f"{word}_{unit}": None if is_each_call else amount for word, amount in amounts.items()},
+        "each_call": is_each_call,
         "pace": pace,
         "used": True,
         "exhausted": None if exhausted_us is None else from_us(exhausted_us).isoformat(timespec="minutes"),
     }
 
 
-def _table(windows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
+def _show(windows: list[dict[str, Any]]) -> None:
+    numbers = {"limit", "granted", "spent", "held", "left", "pace"}
+    names = (
+        "budget",
+        "scope",
+        "ends",
+        "limit",
+        "granted",
+        "spent",
+        "held",
+        "left",
+        "pace",
+        "exhausted",
+        "owner",
+    )
+    show(
+        [Column(name, name in numbers, name in {"budget", "owner"}) for name in names], [*map(_row, windows)]
+    )
+    if not all(window["signed_off_by"] for window in windows):
+        print("* not signed off")
 
-    table = Table(box=None, header_style="bold")
-    for name in ("budget", "scope", "ends", "limit", "spent", "held", "left", "pace", "exhausted", "owner"):
-        table.add_column(
-            name, justify="right" if name in {"limit", "spent", "held", "left", "pace"} else "left"
-        )
-    for window in windows:
-        unit = window["unit"]
-        owner = plain(window["owner"]) or "nobody"
-        table.add_row(
-            plain(window["budget"]),
-            (plain(window["scope"]) or "all") if window["used"] else "not used",
-            (window["ends"] or "never").removesuffix("+00:00") if window["used"] else window["period"],
-            *(shown(window[f"{word}_{unit}"], unit) for word in ("limit", "spent", "held", "left")),
-            "" if window["pace"] is None else f"{window['pace']:.0%}",
-            (window["exhausted"] or "").removesuffix("+00:00"),
-            owner if window["signed_off_by"] else f"{owner} (not signed off)",
-        )
-    return table
+
+def _row(window: dict[str, Any]) -> list[str]:
+    unit = window["unit"]
+    limit, granted, own, spent, held, left = (
+        "-" if window[f"{word}_{unit}"] is None else shown(window[f"{word}_{unit}"], unit)
+        for word in ("limit", "granted", "granted_to_tasks", "spent", "held", "left")
+    )
+    scope, ends = plain(window["scope"]) or "all", _time(window["ends"]) or "never"
+    if window["each_call"]:
+        scope, ends = "each call", "-"
+    elif not window["used"]:
+        scope, ends = "not used", window["period"]
+    return [
+        plain(window["budget"]),
+        scope,
+        ends,
+        limit,
+        f"{granted} (and {own} to tasks)" if window[f"granted_to_tasks_{unit}"] else granted,
+        spent,
+        held,
+        left,
+        "" if window["pace"] is None else f"{window['pace']:.0%}",
+        _time(window["exhausted"]),
+        (plain(window["owner"]) or "nobody") + ("" if window["signed_off_by"] else " *"),
+    ]
+
+
+def _time(text: str | None) -> str:
+    from datetime import datetime
+
+    from spendgraph.clock import to_us
+
+    return "" if text is None else when(to_us(datetime.fromisoformat(text)))

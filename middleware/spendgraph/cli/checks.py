@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from spendgraph.cli.output import plain
+from spendgraph.cli.tables import counted
 from spendgraph.clock import from_us, utc_us
 from spendgraph.errors import LedgerError, PolicyError
 from spendgraph.money import format_usd
@@ -80,6 +81,13 @@ def policy(path: Path | None) -> Iterator[Finding]:
             "trust_metadata is on: where others can send a run's metadata (a LangGraph server), they can name the payer; "
             "there, set attribution.trust_metadata: false",
         )
+    is_open = any(budget.unit == "nanousd" and budget.reserve != "strict" for budget in read.budgets)
+    if read.prices.unpriced == "record" and is_open:
+        yield Finding(
+            "note",
+            "policy",
+            "budgets in dollars do not limit a model without a price, which counts as 0: prices.unpriced: block refuses it",
+        )
     yield from _people(read, path)
 
 
@@ -122,10 +130,12 @@ def ledger(path: Path) -> Iterator[Finding]:
     if problems:
         first = plain(f"{problems[0].subject}: {problems[0].message}")
         yield Finding(
-            "problem", "ledger", f"{path}: {len(problems)} problems, the first: {first} (`spendgraph verify`)"
+            "problem",
+            "ledger",
+            f"{path}: {counted(len(problems), 'problem')}, the first: {first} (`spendgraph verify`)",
         )
     else:
-        yield Finding("ok", "ledger", f"{path} is sound: {steps:,} steps, {format_usd(cost)}")
+        yield Finding("ok", "ledger", f"{path} is sound: {counted(steps, 'step')}, {format_usd(cost)}")
     mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         yield Finding(
@@ -137,7 +147,9 @@ def ledger(path: Path) -> Iterator[Finding]:
     if recent and recent[0]["unpriced_steps"]:
         count = recent[0]["unpriced_steps"]
         yield Finding(
-            "problem", "ledger", f"{count:,} steps of the last week have no price and count as 0: add prices"
+            "problem",
+            "ledger",
+            f"{counted(count, 'step')} of the last week without a price, counted as 0: add prices",
         )
 
 

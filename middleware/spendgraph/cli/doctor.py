@@ -18,6 +18,7 @@ from spendgraph.cli.options import (
     policy_path,
 )
 from spendgraph.cli.output import plain, print_json, say
+from spendgraph.cli.tables import counted
 
 if TYPE_CHECKING:
     from spendgraph.cli.checks import Finding
@@ -87,7 +88,8 @@ def _examine(*, ledger: Any, policy: Any, as_json: bool) -> None:
         print_json({"problems": problems, "findings": [finding._asdict() for finding in findings]})
     else:
         for finding in findings:
-            print(f"{SIGNS[finding.state]} {finding.subject}: {plain(finding.message)}")
+            lines = [plain(line) for line in finding.message.splitlines()]
+            print("\n           ".join([f"{SIGNS[finding.state]} {finding.subject}: {lines[0]}", *lines[1:]]))
     raise typer.Exit(1 if problems else 0)
 
 
@@ -106,7 +108,8 @@ def _tell(watch: WireWatch, outcome: Outcome) -> None:
     from spendgraph.cli.run import summary
 
     say(summary(outcome))
-    print(f"{watch.covered} model calls over {', '.join(watch.clients)} were covered by a step.")
+    were = "was" if watch.covered == 1 else "were"
+    print(f"{counted(watch.covered, 'model call')} over {', '.join(watch.clients)} {were} covered by a step.")
     if not watch.around:
         print("None went around the meter.")
         return

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, microseconds_of
-from spendgraph.cli.output import amounts, console, plain, print_json
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from spendgraph.cli.output import amounts, plain, print_json
+from spendgraph.cli.tables import Column, show
 
 SinceOption = Annotated[
     str, typer.Option("--since", metavar="DURATION", help="Only calls started in the last 15m, 24h, 7d ...")
@@ -37,32 +35,32 @@ def drift(
     if as_json:
         print_json(rows)
     elif rows:
-        console().print(_table(rows))
+        _show(rows)
     else:
         print(
             f"No call of the last {plain(since)} in {plain(str(ledger))} was estimated: no budget was about one."
         )
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for name in ("feature", "model"):
-        table.add_column(name)
-    for name in ("calls", "expected", "paid", "ratio", "p50 off", "p95 off", "over hold", "not foreseen"):
-        table.add_column(name, justify="right")
+def _show(rows: list[dict[str, Any]]) -> None:
+    names = ("calls", "expected", "paid", "ratio", "p50 off", "p95 off", "over hold", "not foreseen")
+    columns = [Column("feature", may_fold=True), Column("model", may_fold=True)]
+    columns += [Column(name, is_number=True) for name in names]
     dollars = amounts([row[name] for name in ("estimate_nanousd", "cost_nanousd") for row in rows])
-    for row, estimate, cost in zip(rows, dollars[: len(rows)], dollars[len(rows) :], strict=True):
-        table.add_row(
-            plain(row["feature"]) or "(none)",
-            plain(row["model"]),
-            f"{row['calls']:,}",
-            estimate,
-            cost,
-            "" if row["ratio"] is None else f"{row['ratio']:.2f}",
-            *("" if row[name] is None else f"{row[name]:.0%}" for name in ("p50_error", "p95_error")),
-            "" if row["over_reservation"] is None else f"{row['over_reservation']:.1%}",
-            f"{row['unestimated']:,}" if row["unestimated"] else "",
-        )
-    return table
+    show(
+        columns,
+        [
+            [
+                plain(row["feature"]) or "(none)",
+                plain(row["model"]),
+                f"{row['calls']:,}",
+                estimate,
+                cost,
+                "" if row["ratio"] is None else f"{row['ratio']:.2f}",
+                *("" if row[name] is None else f"{row[name]:.0%}" for name in ("p50_error", "p95_error")),
+                "" if row["over_reservation"] is None else f"{row['over_reservation']:.1%}",
+                f"{row['unestimated']:,}" if row["unestimated"] else "",
+            ]
+            for row, estimate, cost in zip(rows, dollars[: len(rows)], dollars[len(rows) :], strict=True)
+        ],
+    )

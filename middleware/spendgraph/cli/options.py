@@ -29,7 +29,12 @@ PolicyOption = Annotated[
 ]
 TagOption = Annotated[
     list[str] | None,
-    typer.Option("--tag", "-t", metavar="NAME=VALUE", help="A tag of the cost context; repeat for more."),
+    typer.Option(
+        "--tag",
+        "-t",
+        metavar="NAME=VALUE",
+        help="A tag of the cost context, or x_NAME=VALUE; repeat for more.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
@@ -54,17 +59,49 @@ def context_of(tags: list[str] | None) -> CostContext:
     """Read `NAME=VALUE` tags; a malformed or refused one ends with exit code 2."""
     from spendgraph.context import CostContext
     from spendgraph.errors import ContextError
+    from spendgraph.policy.vocabulary import EXTRA_PREFIX
 
-    mapping: dict[str, str] = {}
+    mapping: dict[str, object] = {}
+    extra: dict[str, str] = {}
     for tag in tags or []:
         name, equals, value = tag.partition("=")
         if not equals or not name:
             misused(f"expected --tag NAME=VALUE, found {tag!r}")
-        mapping[name.strip()] = value
+        name = name.strip()
+        key = name.removeprefix(EXTRA_PREFIX)
+        if not value.strip():
+            misused(f"expected a value for the tag {name!r}, found none")
+        if name in mapping or (key != name and key in extra):
+            misused(f"expected the tag {name!r} once, found it again with {value!r}")
+        if key == name:
+            mapping[name] = value
+        else:
+            extra[key] = value
+    if extra:
+        mapping["extra"] = extra
     try:
         return CostContext.from_mapping(mapping)
     except ContextError as error:
         misused(str(error))
+
+
+def existing(ledger: Path) -> Path:
+    """The path of a ledger that is there: a decision about another one would make an empty file and do nothing.
+
+    Raises:
+        LedgerError: It is no path of a ledger.
+        LedgerUnavailable: There is none.
+    """
+    from spendgraph.errors import LedgerUnavailable
+    from spendgraph.ledger.place import find_place
+
+    place = find_place(ledger)
+    path = Path(place.name)
+    if place.in_memory or not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        raise LedgerUnavailable(
+            f"there is no ledger at {place.name}; run an agent with a Meter on it, or give --ledger"
+        )
+    return ledger
 
 
 def policy_path(given: Path | None) -> Path | None:

@@ -18,7 +18,6 @@ import typer
 from spendgraph.cli import script
 from spendgraph.cli.options import (
     DEFAULT_LEDGER,
-    JsonOption,
     LedgerOption,
     PolicyOption,
     TagOption,
@@ -26,11 +25,13 @@ from spendgraph.cli.options import (
     misused,
     policy_path,
 )
-from spendgraph.cli.output import say
+from spendgraph.cli.output import plain, say
+from spendgraph.cli.tables import counted
 from spendgraph.cli.task import walk
 from spendgraph.money import format_usd
 
 if TYPE_CHECKING:
+    from spendgraph import Refusal
     from spendgraph.context import CostContext
     from spendgraph.ledger.reader import LedgerReader
 
@@ -47,6 +48,7 @@ class Outcome:
         steps: How many steps were booked.
         unattributed_steps: How many of them lack tags.
         unpriced_steps: How many of them have no price and count as 0.
+        refused_calls: How many calls were refused before they were sent.
     """
 
     exit_code: int
@@ -56,6 +58,7 @@ class Outcome:
     steps: int = 0
     unattributed_steps: int = 0
     unpriced_steps: int = 0
+    refused_calls: int = 0
 
 
 def register(app: typer.Typer) -> None:
@@ -73,7 +76,10 @@ def run(
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="USD", help="The most it may spend, in dollars.")
     ] = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="The summary as one line of JSON, on stderr: stdout is the script's."),
+    ] = False,
 ) -> None:
     """Run a script under a context, without an edit.
 
@@ -118,15 +124,20 @@ def run_metered(
         LedgerError: The ledger cannot be used.
         PolicyError: The policy cannot be read.
     """
+    from spendgraph.ledger.finding import count_refused
     from spendgraph.meter import Meter
 
     with Meter(ledger, policy=policy_path(policy)) as meter:
         meter.install(threads=True)
         with meter.task(context) if budget is None else meter.cap(usd=budget, context=context) as block:
-            code = script.execute(target, arguments, module=module)
+            cap = "" if budget is None else f"cap={block.task_id}"
+            code = script.execute(
+                target, arguments, module=module, refused=lambda refusal: say(_refused(refusal, cap))
+            )
             task_id = block.task_id  # a resumed thread goes on with a task of its own
         meter.flush()
         steps = _steps_below(meter.ledger, task_id)
+        refused_calls = count_refused(meter.ledger, task_id)
     charges = [step for step in steps if step["entry"] == "charge"]
     return Outcome(
         exit_code=code,
@@ -136,7 +147,17 @@ def run_metered(
         steps=len(charges),
         unattributed_steps=sum(1 for step in charges if step["missing_tags"]),
         unpriced_steps=sum(1 for step in charges if step["cost_basis"] == "unpriced"),
+        refused_calls=refused_calls,
     )
+
+
+def _refused(refusal: Refusal, cap: str) -> str:
+    """A refusal in one line; the program's own cap is called by its option."""
+    said = str(refusal)
+    if cap and refusal.scope == cap:
+        said = said.replace(f"budget {refusal.budget!r}", "--budget", 1)
+        said = said.removesuffix(refusal.hint) + "Give a higher --budget."
+    return f"{type(refusal).__name__}: {plain(' '.join(said.split()))}"
 
 
 def _steps_below(reader: LedgerReader, task_id: str) -> list[Mapping[str, Any]]:
@@ -150,13 +171,19 @@ def _steps_below(reader: LedgerReader, task_id: str) -> list[Mapping[str, Any]]:
 
 def summary(outcome: Outcome) -> str:
     """The outcome in one line."""
+    refused = f"{counted(outcome.refused_calls, 'call')} refused"
     if not outcome.steps:
+        if outcome.refused_calls:
+            return f"{refused}, nothing spent; task {outcome.task_id}, {outcome.ledger}"
         return f"nothing was booked in {outcome.ledger}: no step was seen"
-    parts = [
-        f"{format_usd(outcome.cost_nanousd)} in {outcome.steps} steps, task {outcome.task_id}, {outcome.ledger}"
-    ]
+    steps = counted(outcome.steps, "step")
+    parts = [f"{format_usd(outcome.cost_nanousd)} in {steps}, task {outcome.task_id}, {outcome.ledger}"]
+    if outcome.refused_calls:
+        parts.append(refused)
     if outcome.unattributed_steps:
-        parts.append(f"{outcome.unattributed_steps} steps unattributed (--tag gives them an owner)")
+        parts.append(
+            f"{counted(outcome.unattributed_steps, 'step')} unattributed (--tag gives them an owner)"
+        )
     if outcome.unpriced_steps:
-        parts.append(f"{outcome.unpriced_steps} steps WITHOUT A PRICE, counted as 0")
+        parts.append(f"{counted(outcome.unpriced_steps, 'step')} WITHOUT A PRICE, counted as 0")
     return "; ".join(parts)

@@ -9,8 +9,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from spendgraph.cli.options import misused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spendgraph import Refusal
 
 INTERRUPTED = 130
 
@@ -37,10 +43,17 @@ def find(target: str, *, module: bool) -> None:
         misused(f"there is no module {target!r} that Python can import from here")
 
 
-def execute(target: str, arguments: Sequence[str], *, module: bool = False) -> int:
+def execute(
+    target: str,
+    arguments: Sequence[str],
+    *,
+    module: bool = False,
+    refused: Callable[[Refusal], None] | None = None,
+) -> int:
     """Run a script or a module under the name `__main__` until it and its threads have ended.
 
-    An exception is reported as Python would report it, from the script's first frame on.
+    An exception is reported as Python would report it, from the script's first frame on. A refusal that nobody
+    caught is given to `refused` instead, which says it in its own words.
 
     Returns:
         The exit code `python` would have had.
@@ -51,7 +64,7 @@ def execute(target: str, arguments: Sequence[str], *, module: bool = False) -> i
     # A script's own folder comes first, as for `python SCRIPT`; for -m it is the working directory.
     sys.path.insert(0, "" if module else os.path.dirname(os.path.realpath(target)))  # noqa: PTH120
     try:
-        code = _run(target, module=module)
+        code = _run(target, module=module, refused=refused)
         for thread in threading.enumerate():
             if thread not in before and not thread.daemon:
                 thread.join()
@@ -63,7 +76,7 @@ def execute(target: str, arguments: Sequence[str], *, module: bool = False) -> i
     return code
 
 
-def _run(target: str, *, module: bool) -> int:
+def _run(target: str, *, module: bool, refused: Callable[[Refusal], None] | None) -> int:
     try:
         if module:
             runpy.run_module(target, run_name="__main__", alter_sys=True)
@@ -74,6 +87,11 @@ def _run(target: str, *, module: bool) -> int:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 -- the program's end, whatever it is, is reported and passed on
+        from spendgraph import Refusal
+
+        if refused is not None and isinstance(error, Refusal):
+            refused(error)
+            return 1
         error = error.with_traceback(_own_frames_removed(error.__traceback__))
         sys.excepthook(type(error), error, error.__traceback__)
         return 1

@@ -9,6 +9,7 @@ import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption
 from spendgraph.cli.output import amounts, console, plain, print_json, say
+from spendgraph.cli.tables import counted
 from spendgraph.clock import from_us
 
 if TYPE_CHECKING:
@@ -127,5 +128,5 @@ def _about(tree: TaskTree) -> str:
     facts = (
         [str(row["status"]), f"{from_us(row['started_us']):%Y-%m-%d %H:%M:%S}Z"] if "status" in row else []
     )
-    counts = f"{tree.steps} steps, {tree.input_tokens:,} in, {tree.output_tokens:,} out"
+    counts = f"{counted(tree.steps, 'step')}, {tree.input_tokens:,} in, {tree.output_tokens:,} out"
     return plain("; ".join([counts, *facts, " ".join(tags) or "no tags"]))

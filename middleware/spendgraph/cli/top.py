@@ -10,6 +10,7 @@ import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, microseconds_of, misused
 from spendgraph.cli.output import amounts, console, plain, print_json
+from spendgraph.cli.tables import counted
 from spendgraph.clock import from_us, utc_us
 
 if TYPE_CHECKING:
@@ -138,11 +139,11 @@ def table(rows: Rows, total: Mapping[str, Any], names: list[str], limit: int, si
 
 
 def _caption(total: Mapping[str, Any], hidden: int) -> str:
-    parts = [f"{hidden} more rows: --limit shows them"] if hidden else []
+    parts = [f"{hidden} more {'row' if hidden == 1 else 'rows'}: --limit shows them"] if hidden else []
     parts.append(f"unattributed {share(total['unattributed_nanousd'], total['cost_nanousd'])}")
     parts.append(f"estimated {share(total['not_reported_nanousd'], total['cost_nanousd'])}")
     if total["unpriced_steps"]:
-        parts.append(f"{total['unpriced_steps']:,} steps WITHOUT A PRICE, counted as 0")
+        parts.append(f"{counted(total['unpriced_steps'], 'step')} WITHOUT A PRICE, counted as 0")
     return "; ".join(parts)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption
 from spendgraph.cli.output import console, plain, print_json
+from spendgraph.cli.tables import counted
 
 if TYPE_CHECKING:
     from spendgraph.ledger import LedgerReader, Problem
@@ -40,10 +41,10 @@ def verify(ledger: LedgerOption = DEFAULT_LEDGER, as_json: JsonOption = False) -
         for problem in problems:
             print(f"{problem.check}: {plain(problem.subject)}: {plain(problem.message)}")
         print(
-            f"{plain(str(ledger))}: {len(problems)} problems in {total['steps']:,} steps. Nothing was changed."
+            f"{plain(str(ledger))}: {counted(len(problems), 'problem')} in {counted(total['steps'], 'step')}. Nothing was changed."
         )
     else:
-        print(f"{plain(str(ledger))} is sound: {total['steps']:,} steps checked.")
+        print(f"{plain(str(ledger))} is sound: {counted(total['steps'], 'step')} checked.")
     raise typer.Exit(1 if problems else 0)
 
 

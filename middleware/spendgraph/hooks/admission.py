@@ -56,7 +56,10 @@ class Admission:
         known = self._checked.get(context.context_id)
         if known is None:
             violations = missing_tags(context, self._attribution)
-            known = (",".join(v.tag for v in violations), " ".join(v.message for v in violations))
+            known = (
+                ",".join(v.tag for v in violations),
+                "; ".join(v.message.rstrip(".") for v in violations),
+            )
             if len(self._checked) > _MOST_KEPT:
                 self._checked.clear()
             self._checked[context.context_id] = known
@@ -70,7 +73,7 @@ class Admission:
         detail = {"step_id": step_id, "step_kind": kind, "name": name, "missing": tags}
         self._decide(place, "attribution", "refused", messages, **detail)
         raise ContextMissing(
-            f"{kind} step {name!r} was not started: {messages} {place.problem}".rstrip(),
+            f"{kind} step {name!r} was not started: {messages}. {place.problem}".rstrip(),
             missing=tags,
             hint="Give the run its tags with meter.config(CostContext(...)) or `with meter.task(...)`.",
         )

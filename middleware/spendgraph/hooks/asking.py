@@ -15,7 +15,7 @@ from spendgraph.errors import ApprovalError
 from spendgraph.hooks.answers import SILENT, answer_by_id, running_config, single_answer, use_up
 from spendgraph.hooks.tool_prices import dollars
 from spendgraph.ledger.approvals import Decision, Question
-from spendgraph.money import format_usd
+from spendgraph.money import format_amount, format_usd, is_or_are
 from spendgraph.policy.periods import duration_us
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ class Asking:
         act = (
             "approve it"
             if found.threshold is None
-            else f"take note that {_shown(found.spent, found.want.unit)} is spent"
+            else f"take note that {format_amount(found.spent, found.want.unit)} {is_or_are(found.spent, found.want.unit)} spent"
         )
-        waiting = f"a person has to {act} until {from_us(standing.expires_us).isoformat(timespec='minutes')}"
+        waiting = f"a person has to {act} by {from_us(standing.expires_us).isoformat(timespec='minutes')}"
         refusal = self._refusal(standing, exceeded, "approval_required", waiting)
         if configurable.get("__pregel_checkpointer") is None or not configurable.get("thread_id"):
             raise refusal
@@ -201,7 +201,8 @@ class Asking:
 
         hint = exceeded.hint
         if reason in {"approval_required", "approval_not_recorded"}:
-            hint = f"Decide with `spendgraph approvals approve {standing.approval_id[:8]}`, and go on with the thread."
+            command = f"spendgraph approvals approve {standing.approval_id[:8]} --by NAME --why REASON"
+            hint = f"Decide with `{command}`, and go on with the thread."
         message = str(exceeded).removesuffix(exceeded.hint).rstrip().rstrip(".")
         return ApprovalRequired(
             f"{message}; {what}.",
@@ -280,27 +281,25 @@ def _nonsense(expected: str) -> Answer:
     )
 
 
-def _shown(count: int, unit: str) -> str:
-    return format_usd(count) if unit == "nanousd" else f"{count:,} {unit}"
-
-
 def _payload(place: Place, budget: Budget, found: Shortfall, standing: Standing) -> dict[str, Any]:
     """LangChain's human-in-the-loop request, and the figures beside it."""
     want, unit = found.want, found.want.unit
     whose = f" for {want.scope}" if want.scope else ""
     description = (
-        f"Budget {budget.name!r}{whose} allows {_shown(want.limit or 0, unit)}; {_shown(found.spent, unit)} is spent and"
-        f" {_shown(found.held, unit)} is held by calls under way."
+        f"Budget {budget.name!r}{whose} allows {format_amount(want.limit or 0, unit)}; {format_amount(found.spent, unit)}"
+        f" {is_or_are(found.spent, unit)} spent and {format_amount(found.held, unit)} {is_or_are(found.held, unit)} held by calls under way."
     )
     args: dict[str, str] = {}
     if found.threshold is None:
         action, allowed = ACTION, ["approve", "edit", "reject"]
         amount = format_usd(standing.asked).removeprefix("$") if unit == "nanousd" else str(standing.asked)
         args = {"amount": amount, "unit": "usd" if unit == "nanousd" else unit}
-        description += f" This task asks for {_shown(standing.asked, unit)} more."
+        description += f" This task asks for {format_amount(standing.asked, unit)} more."
     else:
         action, allowed = NOTE, ["approve", "reject"]
-        description += f" From {_shown(found.threshold, unit)} on somebody has to take note of it, once."
+        description += (
+            f" From {format_amount(found.threshold, unit)} on somebody has to take note of it, once."
+        )
     return {
         "action_requests": [{"name": action, "args": args, "description": description}],
         "review_configs": [{"action_name": action, "allowed_decisions": allowed}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spendgraph.clock import from_us
-from spendgraph.money import format_usd
+from spendgraph.money import format_amount, is_or_are
 
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Unbounded
@@ -31,11 +31,11 @@ def exceeded(what: str, asks: str, budget: Budget, found: Shortfall, *, reason: 
     is_cap = want.scope.startswith("cap=")
     whose = f" for {want.scope}" if want.scope and not is_cap else ""
     allowed, spent, held, asked = (
-        format_usd(count) if want.unit == "nanousd" else f"{count:,} {want.unit}"
-        for count in (limit, found.spent, found.held, found.asked)
+        format_amount(count, want.unit) for count in (limit, found.spent, found.held, found.asked)
     )
     said = (
-        f"budget {budget.name!r}{whose} allows {allowed}; {spent} is spent, {held} is held by calls under way,"
+        f"budget {budget.name!r}{whose} allows {allowed}; {spent} {is_or_are(found.spent, want.unit)} spent,"
+        f" {held} {is_or_are(found.held, want.unit)} held by calls under way,"
         f" and {asks} {asked}"
     )
     return BudgetExceeded(
@@ -58,10 +58,12 @@ def unbounded(kind: str, found: Unbounded) -> UnboundedCall:
     from spendgraph.hooks.refusals import UnboundedCall
 
     budget = found.counter.budget
+    is_price = found.missing.startswith("a price")
+    advice = "Add it under prices.models in the policy file" if is_price else "Set it on the call"
     return UnboundedCall(
         f"The {kind} call was not sent: budget {budget.name!r} is strict, and the call has no ceiling: it lacks"
         f" {found.missing}.",
-        hint="Set it on the call, or let the budget say `reserve: expected`.",
+        hint=f"{advice}, or let the budget say `reserve: expected`.",
         budget=budget.name,
         owner=budget.owner or "",
         scope=found.counter.scope,

@@ -48,12 +48,20 @@ coalesce(sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_
 count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps"""
 
 
+# Of a grant that has expired, what was drawn is room still: it is spent or held.
 _WINDOWS = """\
-SELECT w.*, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone
+SELECT w.*, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone,
+  coalesce(sum(CASE WHEN g.expires_us <= ?2 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id = ''), 0) AS granted,
+  coalesce(sum(CASE WHEN g.expires_us <= ?2 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id <> ''), 0)
+    AS granted_to_tasks,
+  coalesce(sum(g.used) FILTER (WHERE g.task_id <> ''), 0) AS drawn_by_tasks
 FROM windows AS w
 JOIN budget_status AS s ON s.window_id = w.window_id
 JOIN budgets AS b ON b.budget = s.budget AND b.version = s.version
+LEFT JOIN grants AS g
+  ON g.budget = w.budget AND g.scope = w.scope AND g.window_start_us = w.start_us AND g.unit = b.unit
 WHERE ?1 IS NULL OR (w.start_us <= ?1 AND (w.end_us IS NULL OR w.end_us > ?1))
+GROUP BY w.window_id
 ORDER BY w.budget, w.start_us, w.scope"""
 
 
@@ -203,11 +211,16 @@ class LedgerReader:
 
         Returns:
             The columns of `windows`, and of the budget's version of that time `owner`, `signed_off_by`, `unit`,
-            `limit_amount` (in that unit), `period` and `timezone`.
+            `limit_amount` (in that unit), `period` and `timezone`; in that unit, too, `granted`, the room beyond the
+            limit that people have given everybody, `granted_to_tasks`, what they have given single tasks, and
+            `drawn_by_tasks`, how much of that is spent or held.
         """
         at_us = to_us(at) if isinstance(at, datetime) else at
         with self._reading() as connection:
-            return [dict(row) for row in connection.execute(_WINDOWS, (at_us,))]
+            return [
+                dict(row)
+                for row in connection.execute(_WINDOWS, (at_us, utc_us() if at_us is None else at_us))
+            ]
 
     def finished_task_costs(self, feature: str) -> list[int]:
         """What the latest finished tasks of a feature have cost in nano-USD, at most 256 of them, in no order."""

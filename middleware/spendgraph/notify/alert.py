@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import orjson
 
-from spendgraph.money import format_usd
+from spendgraph.money import format_amount
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -83,4 +83,4 @@ def harmless(text: str) -> str:
 
 def shown(count: int, unit: str) -> str:
     """An amount for a person."""
-    return format_usd(count) if unit == "nanousd" else f"{count:,} {unit}"
+    return format_amount(count, unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from spendgraph.clock import from_us
+from spendgraph.money import is_or_are
 from spendgraph.notify.alert import Alert, shown
 from spendgraph.notify.thresholds import exhausted_us
 
@@ -32,7 +33,7 @@ def crossing(of: Watched, level: Level, window: WindowSpent, spent: int, to: tup
         of.name,
         f"Budget {of.name} {reached}{_of(window.scope)}",
         (
-            f"{shown(spent, of.unit)} of {shown(of.limit, of.unit)} is spent{_of(window.scope)}"
+            f"{shown(spent, of.unit)} of {shown(of.limit, of.unit)} {is_or_are(spent, of.unit)} spent{_of(window.scope)}"
             f"{_during(of, window)}. {what}{_owner(of.owner)}"
         ),
         to,
@@ -56,7 +57,7 @@ def pace(of: Watched, window: WindowSpent, spent: int, now_us: int, to: tuple[st
         of.name,
         f"Budget {of.name} is being spent too fast{_of(window.scope)}",
         (
-            f"{shown(spent, of.unit)} of {shown(of.limit, of.unit)} ({100 * spent / of.limit:.0f}%) is spent{_of(window.scope)}"
+            f"{shown(spent, of.unit)} of {shown(of.limit, of.unit)} ({100 * spent / of.limit:.0f}%) {is_or_are(spent, of.unit)} spent{_of(window.scope)}"
             f" when {100 * elapsed:.0f}% of the time is over. At this pace the limit is reached at {gone}; the window ends at"
             f" {_time(window.end_us)}.{_owner(of.owner)}"
         ),
@@ -74,9 +75,12 @@ def blocked(budget: Budget, found: Shortfall, to: tuple[str, ...], now_us: int) 
     """A call was refused: once an hour of each window."""
     want, unit = found.want, _unit(found.want.unit)
     is_one_call = "call" in budget.per
-    message = f"A call asked for {shown(found.asked, unit)}, and {shown(want.limit or 0, unit)} is allowed"
+    message = f"A call asked for {shown(found.asked, unit)}, and {shown(want.limit or 0, unit)} {is_or_are(want.limit or 0, unit)} allowed"
     if not is_one_call:
-        message += f"{_of(want.scope)}; {shown(found.spent, unit)} is spent and {shown(found.held, unit)} is held by calls under way"
+        spent, held = (
+            f"{shown(count, unit)} {is_or_are(count, unit)}" for count in (found.spent, found.held)
+        )
+        message += f"{_of(want.scope)}; {spent} spent and {held} held by calls under way"
     message += ". It was not sent, and others like it are not either."
     if want.end_us is not None and want.since_us is None:
         message += f" The next window begins at {_time(want.end_us)}."
@@ -102,20 +106,20 @@ def question(
 ) -> Alert:
     """A task waits for a person."""
     want, unit, short = found.want, _unit(found.want.unit), standing.approval_id[:8]
-    spent = f"{shown(found.spent, unit)} of {shown(want.limit or 0, unit)} is spent{_of(want.scope)}"
+    spent = f"{shown(found.spent, unit)} of {shown(want.limit or 0, unit)} {is_or_are(found.spent, unit)} spent{_of(want.scope)}"
     if found.threshold is None:
         wanted = f"asks for {shown(standing.asked, unit)} more"
         title = f"Budget {budget.name}: a task asks for more{_of(want.scope)}"
     else:
-        wanted = f"waits until somebody takes note that {shown(found.threshold, unit)} is passed"
+        wanted = f"waits until somebody takes note that {shown(found.threshold, unit)} {is_or_are(found.threshold, unit)} passed"
         title = f"Budget {budget.name}: somebody has to take note{_of(want.scope)}"
     return Alert(
         "approval",
         budget.name,
         title,
         (
-            f"{spent}, and task {task_id} {wanted}. Decide with `spendgraph approvals approve {short}` or"
-            f" `spendgraph approvals deny {short}` until {_time(standing.expires_us)}; silence means no.{_owner(budget.owner or '')}"
+            f"{spent}, and task {task_id} {wanted}. Decide with `spendgraph approvals approve {short} --by NAME --why"
+            f" REASON` or `spendgraph approvals deny` by {_time(standing.expires_us)}; silence means no.{_owner(budget.owner or '')}"
         ),
         to,
         "warning",

@@ -77,7 +77,33 @@ budgets:
 #    timezone: Europe/Berlin
 #    limit_usd: "500"          # or limit_tokens, limit_calls
 #    reserve: expected         # strict: only calls with a proven ceiling, and never exceeded
-##  - {name: single call, per: call, limit_usd: "0.05"}
+#    quantile: "0.95"          # of what such calls have cost, once 20 are known: what `expected` holds
+#    thresholds:
+#      - {at: 50%, do: notify}         # the owner is told, and whoever is named: to: [team-lead]
+#      - {at: 80%, do: [degrade]}      # calls are made cheaper, where an agent has BudgetMiddleware
+#      - {at: 90%, do: acknowledge}    # the graph pauses until somebody takes note, once a window
+#      - {at: 100%, do: approve}       # beyond the limit a person is asked instead of the call being refused
+#    approvers: [lead@example.com]     # who may say yes; without it anybody who may write the ledger
+#  - {name: single call, per: call, limit_usd: "0.05"}
+
+# What calls are expected to use before anything is known of them.
+estimates:
+#  default_output_tokens: 1024    # of an answer, until 20 calls of the feature and model are known
+
+# How people answer when a budget asks them.
+approvals:
+#  within: 24h                    # silence past this means no
+#  decisions: inline              # recorded: only `spendgraph approvals` and the ledger's inbox decide
+
+# Who is told, and where: Slack, mail and whatever else apprise knows. ${NAME} is an environment variable.
+notify:
+#  growth: "json://localhost/spend"
+#  team-lead: ["mailto://localhost?to=lead@example.com", "json://localhost/lead"]
+
+# What happens to calls of an environment while the ledger cannot be written. An environment not named blocks.
+on_ledger_error:
+#  production: block
+#  eval: allow                    # they go out unheld and are booked later
 
 # What stops calls for a while when something looks wrong; it says nothing about what may be spent in the long run.
 breakers:
