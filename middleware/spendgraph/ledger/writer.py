@@ -146,12 +146,11 @@ class Writer:
             if not self.is_behind:
                 try:
                     self._write(group)
-                except (sqlite3.Error, OSError, LedgerError, *spool.BAD_ROW):
-                    # The slow way finds out what to do about it.
+                except BaseException as error:
                     self.queued.append(group)
-                except BaseException:
-                    self.queued.append(group)
-                    raise
+                    # The slow way finds out what to do about what the ledger says.
+                    if not isinstance(error, (sqlite3.Error, OSError, LedgerError, *spool.BAD_ROW)):
+                        raise
                 else:
                     self.failure = None
                     return
@@ -310,7 +309,7 @@ class Writer:
                 self.journal.remove()
             if for_good:
                 self.thread.stop()
-            self.keeps_holds = False  # there is no thread to renew them; the next one that is taken starts it
+            self.keeps_holds = False  # the next one that is taken starts the thread that renews them
             self._handle.close()
 
     def before_fork(self) -> None:
@@ -382,9 +381,8 @@ class Writer:
 
     def _take_queued(self) -> list[Group]:
         groups: list[Group] = []
-        with contextlib.suppress(IndexError):
-            while True:
-                groups.append(self.queued.popleft())
+        while self.queued:  # nobody else takes from it: the lock is held
+            groups.append(self.queued.popleft())
         return groups
 
     def _fold_aside(self, _: Execute) -> list[int]:
