@@ -130,6 +130,7 @@ class RawStep:
             inputs=self._inputs,
             max_output_tokens=self._max_output_tokens,
             fixed_nanousd=self._reserve_nanousd,
+            is_told=True,
         )
         return self
 

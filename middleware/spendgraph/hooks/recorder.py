@@ -133,13 +133,14 @@ class StepRecorder:
         parameters: object = None,
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
+        is_told: bool = False,
         held: Held | None = None,
     ) -> OpenStep:
         """Open a step before its call goes out.
 
         `fixed_nanousd` is what it costs at most, where the caller knows; with `is_spent` the money is gone already, and
-        nothing is refused for want of it. `held` is what was reserved for it before, which it takes over if it
-        needs no more.
+        nothing is refused for want of it. With `is_told` it is told its cost while it runs. `held` is what was
+        reserved for it before, which it takes over if it needs no more.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -168,7 +169,9 @@ class StepRecorder:
         )
         reservations = self.reservations
         if reservations is not None and not (held is not None and reservations.adopt(step, held)):
-            fault = reservations.admit(step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+            fault = reservations.admit(
+                step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent, is_told=is_told
+            )
         if fault is not None and step.hold is None:
             self.outages.let_out(step, fault)
         step_id = step.step_id
@@ -308,7 +311,9 @@ class StepRecorder:
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
         self.open_steps.pop(step.step_id, None)
-        step.run = None  # which keeps its step for a late end: without a circle nothing waits for the collector
+        step.run = (
+            None  # which keeps its step for a late end: without a circle nothing waits for the collector
+        )
         return step.place.task.open_steps.pop(step.step_id, None) is not None
 
     # Tasks and decisions
@@ -371,7 +376,7 @@ class StepRecorder:
         is_overrun = False
         if self.reservations is not None:
             booked = self.reservations.record(step, row)
-            is_overrun = self.reservations.is_overrun(booked, row)
+            is_overrun = self.reservations.is_overrun(step, booked, row)
         self._posting.step(step, row, booked, price, end_task=end_task, is_overrun=is_overrun)
 
     def _nowhere(self) -> Place:

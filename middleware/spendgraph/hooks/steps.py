@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from spendgraph.ledger.records import StepRow
 
 
-class Unheld(NamedTuple):
-    """Room that could not be taken: the windows by budget, scope, start and end, and how much it would have been."""
+WindowKey = tuple[str, str, int, int | None]
+"""A window by budget, scope, start and end."""
 
-    windows: tuple[tuple[str, str, int, int | None], ...]
+
+class Unheld(NamedTuple):
+    """Room that could not be taken: the windows, and how much it would have been."""
+
+    windows: tuple[WindowKey, ...]
     nanousd: int
     tokens: int
 

@@ -174,7 +174,7 @@ class HeldStep(NamedTuple):
 
 
 class UnheldStep(NamedTuple):
-    """A step that was let out while the ledger could not be written: nothing was held for it.
+    """A step for which nothing was held: the ledger could not be written, or only its end says that it costs something.
 
     `step` is a `StepRow` as a plain tuple, a charge or the correction of one; `windows` are the windows it is charged
     to, each by budget, scope, start and end, because nobody could ask for their ids.
