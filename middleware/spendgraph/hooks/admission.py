@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spendgraph.context import missing_tags
-from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.ledger.records import TOKEN_KINDS
 
 if TYPE_CHECKING:
     from spendgraph.hooks.places import Place

@@ -23,12 +23,13 @@ from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
 from spendgraph.hooks.posting import Posting
 from spendgraph.hooks.reserving import Reservations
-from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
+from spendgraph.hooks.rows import Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
 from spendgraph.ids import new_id
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import (
+    TOKEN_KINDS,
     CostBasis,
     DecisionRow,
     Record,

@@ -14,11 +14,10 @@ from spendgraph.hooks.exceeding import exceeded, unbounded
 from spendgraph.hooks.gating import Gating
 from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.outage import unheld
-from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.streams import Streams
 from spendgraph.ledger.asks import Ask, Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked
-from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
+from spendgraph.ledger.records import TOKEN_KINDS, HeldStep, HoldRelease, StepRow, UnheldStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

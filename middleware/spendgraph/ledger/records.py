@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 StepKind = Literal["model", "tool", "retriever", "embedding", "rerank", "other"]
+TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
+"""The kinds of steps that are priced by their tokens."""
+
 Entry = Literal["charge", "correction"]
 CostBasis = Literal["reported", "estimated", "upper_bound", "configured", "free", "unpriced"]
 StepStatus = Literal["ok", "error", "cut", "cancelled", "cache_hit"]
