@@ -252,8 +252,8 @@ class BudgetAuthority:
         price = self._prices.price(call.provider, call.model, call.started_us)
         sent, answered_about = self._about(call)
         seen = self.history.quantile(call.context.feature, call.model, standing.quantile)
-        if price is None:
-            estimate = _UNKNOWN_COST
+        if price is None:  # a reranker may be priced by what it bills, under the policy's `tools`
+            estimate = _UNKNOWN_COST if seen is None else seen
         elif seen is None:
             estimate = price.cost(Usage(input_tokens=sent, output_tokens=answered_about))
         else:  # a long input is no secret, however short those before it were

@@ -10,6 +10,7 @@ from spendgraph.ledger.records import TOKEN_KINDS
 
 if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
+    from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.policy import Policy
     from spendgraph.pricing import PriceBook
 
@@ -22,12 +23,16 @@ class Admission:
     Args:
         policy: Required tags, and what to do without them or without a price.
         prices: The price book.
+        tools: What tools cost, and rerankers that are priced like tools.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
     """
 
-    def __init__(self, policy: Policy, prices: PriceBook, decide: Callable[..., None]) -> None:
+    def __init__(
+        self, policy: Policy, prices: PriceBook, tools: ToolRegistry, decide: Callable[..., None]
+    ) -> None:
         self._attribution = policy.attribution
         self._prices = prices
+        self._tools = tools
         self._decide = decide
         self._checked: dict[str, tuple[str, str]] = {}
         self._blocks_missing = policy.attribution.on_missing == "block"
@@ -47,8 +52,13 @@ class Admission:
         if place.missing and self._blocks_missing:
             self._refuse_context(step_id, place, kind, name)
         must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and model
-        if must_be_priced and self._prices.price(provider, model, at_us) is None:
+        if must_be_priced and not self._is_priced(kind, name, provider, model, at_us):
             self._refuse_unpriced(step_id, place, provider, model)
+
+    def _is_priced(self, kind: str, name: str, provider: str, model: str, at_us: int) -> bool:
+        if kind == "rerank" and self._tools.find(name).is_priced:
+            return True
+        return self._prices.price(provider, model, at_us) is not None
 
     def _check(self, place: Place) -> tuple[str, str]:
         """The missing tags, joined by commas, and the policy's words about them."""

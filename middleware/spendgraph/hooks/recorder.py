@@ -84,7 +84,7 @@ class StepRecorder:
         self.envelopes = Envelopes(ledger)
         self._posting = Posting(ledger)
         self._rows = StepRows(policy, prices)
-        self._admission = Admission(policy, prices, self.decide)
+        self._admission = Admission(policy, prices, tools, self.decide)
         self.outages = Outages(ledger, policy, self.decide)
         self._tools = tools
         self._notifier = notifier

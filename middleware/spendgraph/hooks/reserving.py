@@ -118,9 +118,9 @@ class Reservations:
             LedgerUnavailable: The ledger cannot be written.
         """
         watches, seen = self._watched(step, is_spent=is_spent)
-        if step.kind not in TOKEN_KINDS and fixed_nanousd is None:
+        if fixed_nanousd is None and (step.kind not in TOKEN_KINDS or step.kind == "rerank"):
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
-            if not is_paid and not is_told:
+            if not is_paid and not is_told and step.kind != "rerank":
                 if self._guarding is not None and (guards := self._guarding.free(step, watches, seen)):
                     return self._take(step, _NOTHING, Guarded((), guards), fault)
                 return fault
