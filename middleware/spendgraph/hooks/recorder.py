@@ -135,13 +135,14 @@ class StepRecorder:
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
         is_told: bool = False,
+        began_us: int | None = None,
         held: Held | None = None,
     ) -> OpenStep:
         """Open a step before its call goes out.
 
         `fixed_nanousd` is what it costs at most, where the caller knows; with `is_spent` the money is gone already, and
-        nothing is refused for want of it. With `is_told` it is told its cost while it runs. `held` is what was
-        reserved for it before, which it takes over if it needs no more.
+        nothing is refused for want of it. With `is_told` it is told its cost while it runs. `began_us` is when
+        it began, if not now. `held` is what was reserved for it before, which it takes over if it needs no more.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -162,7 +163,7 @@ class StepRecorder:
             provider=provider,
             model=model,
             inputs=inputs,
-            started_us=started_us,
+            started_us=started_us if began_us is None else began_us,
             is_replay=False,
             max_output_tokens=max_output_tokens,
             run=run,
