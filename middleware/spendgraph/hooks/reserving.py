@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from spendgraph.budgets.authority import BudgetAuthority, Need, TooDear, Unbounded
@@ -236,8 +237,17 @@ class Reservations:
     def _guarded(self, step: OpenStep, need: Need, *, is_spent: bool) -> Guarded:
         if self._guarding is None or step.watched is None or not step.watched[0]:
             return _UNGUARDED
-        watches, seen = step.watched
-        return self._guarding.guard(step, watches, seen, is_free=need.nanousd == 0, is_spent=is_spent)
+        guard = partial(
+            self._guarding.guard, step, *step.watched, is_free=need.nanousd == 0, is_spent=is_spent
+        )
+        try:
+            return guard()
+        except (
+            LedgerUnavailable
+        ):  # no median is known then; whether the step goes out is said where it takes room
+            if not self._outages.lets_out(step.place.context):
+                raise
+            return guard(compares=False)
 
     def _take(self, step: OpenStep, need: Need, guarded: Guarded, fault: str | None) -> str | None:
         wants = (*need.wants, *guarded.wants)
