@@ -294,7 +294,8 @@ class BudgetAuthority:
         sent = expected_input(call.inputs, call.parameters)
         if call.kind != "model":
             return sent, 0
-        return sent, expected_output(call.max_output_tokens, self._default_output)
+        most = output_ceiling(call.parameters, call.max_output_tokens)
+        return sent, expected_output(most, self._default_output)
 
     def _want(self, counter: Counter, call: Call, *, is_free: bool) -> Want:
         budget, at_us = counter.budget, call.started_us

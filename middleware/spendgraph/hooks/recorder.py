@@ -39,7 +39,7 @@ from spendgraph.ledger.records import (
     TaskEnd,
     TaskStatus,
 )
-from spendgraph.pricing import Reported, estimate_usage
+from spendgraph.pricing import Reported, estimate_usage, output_ceiling
 
 if TYPE_CHECKING:
     from spendgraph.hooks.handing_over import Held
@@ -286,8 +286,9 @@ class StepRecorder:
                 elif step.kind in TOKEN_KINDS:
                     usage = estimate_usage(step.inputs, "")
                     basis: CostBasis = "estimated"
-                    if step.max_output_tokens is not None:
-                        usage = replace(usage, output_tokens=step.max_output_tokens)
+                    most = output_ceiling(step.parameters, step.max_output_tokens)
+                    if most is not None:
+                        usage = replace(usage, output_tokens=most)
                         basis = "upper_bound"
                     reported = Reported(usage=usage)
                     row, price = self._rows.counted(step, reported, ending._replace(basis=basis))
