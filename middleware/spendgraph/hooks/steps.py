@@ -39,6 +39,7 @@ class OpenStep:
         "estimate_nanousd",
         "hold",
         "inputs",
+        "is_called",
         "is_replay",
         "kind",
         "max_output_tokens",
@@ -91,6 +92,8 @@ class OpenStep:
         """What is held for it in budgets."""
         self.unheld: Unheld | None = None
         """What would be, had the ledger not failed."""
+        self.is_called = False
+        """The decorated function of the tool that runs here was called: another call of it is another step."""
         self.watched: tuple[tuple[Watch, ...], tuple[int, ...]] | None = None
         """The breakers that guard it, and when calls identical to it started."""
         self.need: Need | None = None
