@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.kit import BOTH_WAYS, CLOCK, EVAL, EVERY_FAULT, FAULTS, PRODUCTION, WAYS, lenient
+from budgets.test_traps import WAYS
+from faults.kit import BOTH_WAYS, CLOCK, EVAL, EVERY_FAULT, FAULTS, PRODUCTION, lenient
 from scripted import ScriptedModel
 from spendgraph import Meter
 from spendgraph.errors import LedgerUnavailable

@@ -39,9 +39,18 @@ class Admission:
         self._blocks_unpriced = policy.prices.unpriced == "block"
 
     def admit(
-        self, step_id: str, place: Place, kind: str, name: str, provider: str, model: str, at_us: int
+        self,
+        step_id: str,
+        place: Place,
+        kind: str,
+        name: str,
+        provider: str,
+        model: str,
+        at_us: int,
+        *,
+        is_spent: bool = False,
     ) -> None:
-        """Note which required tags the place lacks, and let the step start.
+        """Note which required tags the place lacks, and let the step start; what is spent already needs no price.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -51,7 +60,7 @@ class Admission:
             place.missing = self._check(place)[0]
         if place.missing and self._blocks_missing:
             self._refuse_context(step_id, place, kind, name)
-        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and model
+        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and not is_spent
         if must_be_priced and not self._is_priced(kind, name, provider, model, at_us):
             self._refuse_unpriced(step_id, place, provider, model)
 
@@ -89,10 +98,17 @@ class Admission:
         from spendgraph.hooks.refusals import UnpricedModel
 
         reason = f"no price is known for model {model!r} of provider {provider or 'unknown'!r}"
+        hint = "Add it under prices.models in the policy file (0 makes it free)."
+        if not model:
+            reason = "the model does not say its name, so it has no price"
+            hint = (
+                "Give the model its name, or price whatever its provider answers with `model: '*'` under prices.models"
+                " in the policy file."
+            )
         self._decide(place, "price", "refused", reason, step_id=step_id, provider=provider, model=model)
         raise UnpricedModel(
-            f"The call was not sent: {reason}, and the policy says `unpriced: block`.",
+            f"The call was not sent: {reason}; the policy says `unpriced: block`.",
             provider=provider,
             model=model,
-            hint="Add it under prices.models in the policy file (0 makes it free).",
+            hint=hint,
         )

@@ -153,7 +153,7 @@ class StepRecorder:
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start, and the policy does not say
                 `allow` for this environment.
         """
-        started_us, fault = self.may_start(step_id, place, kind, name, provider, model)
+        started_us, fault = self.may_start(step_id, place, kind, name, provider, model, is_spent=is_spent)
         task = place.task
         step = OpenStep(
             step_id,
@@ -196,7 +196,15 @@ class StepRecorder:
             self.reservations.streams.outgrown(step)
 
     def may_start(
-        self, step_id: str, place: Place, kind: StepKind, name: str, provider: str, model: str
+        self,
+        step_id: str,
+        place: Place,
+        kind: StepKind,
+        name: str,
+        provider: str,
+        model: str,
+        *,
+        is_spent: bool = False,
     ) -> tuple[int, str | None]:
         """Ask everything but room of a step; when it starts, and the fault of the ledger that the policy does not mind.
 
@@ -206,7 +214,7 @@ class StepRecorder:
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
         """
         started_us, fault = self.outages.start(place.context)
-        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
+        self._admission.admit(step_id, place, kind, name, provider, model, started_us, is_spent=is_spent)
         return started_us, fault
 
     # Closing
@@ -314,9 +322,8 @@ class StepRecorder:
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
         self.open_steps.pop(step.step_id, None)
-        step.run = (
-            None  # which keeps its step for a late end: without a circle nothing waits for the collector
-        )
+        # The run keeps its step for a late end: without a circle nothing waits for the collector.
+        step.run = None
         return step.place.task.open_steps.pop(step.step_id, None) is not None
 
     # Tasks and decisions
