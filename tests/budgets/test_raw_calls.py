@@ -86,6 +86,20 @@ def test_strict_reads_the_limit_of_the_request(tmp_path: Path, server: Server) -
     assert server.requests == 1
 
 
+def test_strict_holds_the_limit_once_for_every_answer_asked_for(tmp_path: Path, server: Server) -> None:
+    """Four answers of 100 tokens are 400, at a dollar a million, beside the cent of the request."""
+    with Meter(tmp_path / "ledger.db", policy=policy("1", "strict")) as meter:
+        meter.call(
+            client(server).chat.completions.create,
+            model="m",
+            messages=[{"role": "user", "content": "hi"}],
+            max_tokens=100,
+            n=4,
+        )
+        (step,) = meter.ledger.steps()
+    assert step["reserved_nanousd"] == 10_400_000
+
+
 def test_a_loop_goes_on_while_a_call_waits_for_another_process(tmp_path: Path, server: Server) -> None:
     """Longer than `loop_wait_ms`: `acall` awaits the reservation."""
     path = tmp_path / "ledger.db"

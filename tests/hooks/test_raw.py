@@ -145,7 +145,8 @@ def test_a_timeout_is_booked_at_the_upper_bound_the_request_sets(desk: Desk) -> 
             desk.openai(timeout=0.2).chat.completions.create,
             model="gpt-4o",
             messages=[{"role": "user", "content": ask(delay=0.5)}],
-            max_completion_tokens=1_000,
+            max_completion_tokens=500,
+            n=2,
         )
     row = desk.row()
     assert (row["cost_basis"], row["output_tokens"]) == ("upper_bound", 1_000)

@@ -141,7 +141,7 @@ def test_a_request_is_read_from_function_and_arguments() -> None:
     assert describe(azure.embeddings.create, (), {}).provider == "azure"
     assert describe(azure.embeddings.create, (), {}).kind == "embedding"
     chat = describe(client.chat.completions.create, (), {"max_tokens": 10, "n": 3, "stream": True})
-    assert (chat.max_output_tokens, chat.shape) == (30, "stream")
+    assert (chat.max_output_tokens, chat.parameters["n"], chat.shape) == (10, 3, "stream")
     beta = Anthropic(api_key="k").beta.messages.create
     assert describe(beta, (), {"model": "claude-sonnet-4-6"}).provider == "anthropic"
     with pytest.raises(ValueError, match=r"Models\.list"):

@@ -26,6 +26,7 @@ from langgraph.types import RetryPolicy
 
 from scripted import ScriptedModel, scripted_policy
 from spendgraph import (
+    BudgetMiddleware,
     ContextMissing,
     CostContext,
     LedgerUnavailable,
@@ -223,6 +224,42 @@ def test_an_unpriced_model_is_refused_or_marked_as_the_policy_says(tmp_path: Pat
         model.invoke("hi", meter.config(FEATURE_ONLY))
         (row,) = meter.ledger.steps()
     assert (row["cost_basis"], row["cost_nanousd"], row["input_tokens"]) == ("unpriced", 0, 10)
+
+
+class Nameless(ScriptedModel):
+    """LangChain announces it without a model's name; its answer has one."""
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
+        return {"ls_provider": "acme", "ls_model_type": "chat"}
+
+
+def test_a_model_that_does_not_say_its_name_has_no_price(tmp_path: Path) -> None:
+    """`block` refuses it, although its answer would be priced, in an agent too."""
+    model = Nameless()
+    with Meter(tmp_path / "block.db", policy=scripted_policy("  unpriced: block\n")) as meter:
+        config = meter.config(FEATURE_ONLY)
+        with pytest.raises(
+            UnpricedModel, match="the model does not say its name, so it has no price; "
+        ) as caught:
+            model.invoke("hi", config)
+        assert (caught.value.provider, caught.value.model) == ("acme", "")
+        agent: Any = create_agent(model, [], middleware=[BudgetMiddleware(meter)])
+        with pytest.raises(UnpricedModel):
+            agent.invoke({"messages": [("user", "hi")]}, config)
+        with pytest.raises(UnpricedModel), meter.step("embedding", provider="acme"):
+            pytest.fail("it ran")
+        meter.record("model", usd="1")
+        assert [step["cost_nanousd"] for step in meter.ledger.steps()] == [1_000_000_000]
+    assert model.requests == 0
+
+
+def test_a_model_without_a_name_goes_out_where_its_provider_is_priced(tmp_path: Path) -> None:
+    """An entry for any model of it is a price."""
+    model = Nameless()
+    entry = '    - {provider: acme, model: "*", input_usd_per_mtok: "3", output_usd_per_mtok: "3"}\n'
+    with Meter(tmp_path / "block.db", policy=scripted_policy(f"{entry}  unpriced: block\n")) as meter:
+        model.invoke("hi", meter.config(FEATURE_ONLY))
+    assert model.requests == 1
 
 
 def _rename_steps(path: Path, old: str, new: str) -> None:

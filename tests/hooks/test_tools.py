@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool, tool
+from langchain_core.tools import BaseTool, StructuredTool, tool
 
 from hooks.conftest import Desk
 from spendgraph.context import CostContext
@@ -209,6 +209,71 @@ def test_a_helper_inside_another_tool_is_a_row_of_its_own(desk: Desk) -> None:
     rows = {row["name"]: row for row in desk.rows()}
     assert (rows["geocode"]["cost_nanousd"], rows["weather"]["cost_nanousd"]) == (1_000_000, 0)
     assert rows["geocode"]["parent_step_id"] == rows["weather"]["step_id"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_tool_that_calls_itself_is_a_row_a_call(desk: Desk, asynchronous: bool) -> None:
+    """LangChain announces the first; the function books the three within."""
+
+    @desk.meter.tool(price="0.01")
+    def descend(depth: int) -> int:
+        """Go down."""
+        return 0 if depth == 0 else 1 + descend(depth - 1)
+
+    @desk.meter.tool(price="0.01", name="descend")
+    async def adescend(depth: int) -> int:
+        """Go down."""
+        return 0 if depth == 0 else 1 + await adescend(depth - 1)
+
+    config = desk.meter.config(CostContext(feature="archive"))
+    if asynchronous:
+        made = StructuredTool.from_function(coroutine=adescend, name="descend")
+        assert asyncio.run(made.ainvoke({"depth": 3}, config)) == 3
+    else:
+        assert StructuredTool.from_function(descend).invoke({"depth": 3}, config) == 3
+    rows = desk.rows()
+    assert [(row["name"], row["cost_nanousd"]) for row in rows] == [("descend", 10_000_000)] * 4
+    (outer,) = [row for row in rows if row["parent_step_id"] is None]
+    assert {row["parent_step_id"] for row in rows} == {None, outer["step_id"]}
+
+
+def test_a_function_called_twice_within_its_own_tool_is_two_calls(desk: Desk) -> None:
+    """A tool of that name which calls the function again pays for it again."""
+
+    @desk.meter.tool(price="0.01")
+    def search(query: str) -> str:
+        return query
+
+    @tool("search")
+    def both(query: str) -> str:
+        """Search twice."""
+        return search(query) + search(query)
+
+    both.invoke({"query": "a"}, desk.meter.config(CostContext(feature="archive")))
+    assert [row["cost_nanousd"] for row in desk.rows()] == [10_000_000, 10_000_000]
+
+
+def test_an_attempt_that_failed_leaves_the_announcement_to_the_next(desk: Desk) -> None:
+    """A retry between LangChain's decorator and ours: one tool call that went well, at its price once."""
+    tries: list[str] = []
+
+    @desk.meter.tool(price="0.01")
+    def search(query: str) -> str:
+        tries.append(query)
+        if len(tries) == 1:
+            raise TimeoutError
+        return query
+
+    @tool("search")
+    def patient(query: str) -> str:
+        """Search, twice if need be."""
+        try:
+            return search(query)
+        except TimeoutError:
+            return search(query)
+
+    patient.invoke({"query": "a"}, desk.meter.config(CostContext(feature="archive")))
+    assert [row["cost_nanousd"] for row in desk.rows()] == [10_000_000]
 
 
 def price_that_raises(result: Any) -> object:

@@ -130,6 +130,7 @@ def test_every_answer_asked_for_counts() -> None:
     assert output_ceiling({"n": 3}, 100) == 300
     assert output_ceiling({}, 100) == 100
     assert output_ceiling({"n": 3}, None) is None
+    assert output_ceiling({"config": {"candidate_count": 3}}, 100) == 300
 
 
 def test_a_quantile_needs_enough_calls_and_is_a_cost_that_was_seen() -> None:

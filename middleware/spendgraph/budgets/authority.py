@@ -13,6 +13,7 @@ from spendgraph.budgets.windows import window_at
 from spendgraph.ledger.asks import Shortfall, Want
 from spendgraph.ledger.budgets import BudgetRow
 from spendgraph.ledger.recent import TOLD, recent_costs
+from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.pricing import (
     KEPT,
     CostHistory,
@@ -34,7 +35,7 @@ _MOST_KEPT = 10_000
 _UNKNOWN_COST = 1
 """Nano-USD asked for a call whose cost nobody knows: a budget that is spent refuses it, zero would not."""
 
-
+_NO_MOST = "max_tokens: how long the answer may be"
 _QUANTILE = 0.95
 """What is set aside of what such calls have cost, where no budget says."""
 
@@ -183,7 +184,10 @@ class BudgetAuthority:
                     return Unbounded(strict, "a price that is known before the call")
                 fixed = self.history.quantile(call.context.feature, call.name, standing.quantile)
             estimate = nanousd = _UNKNOWN_COST if fixed is None else fixed
-            tokens = 0
+            counted = self._tokens(call, standing)
+            if isinstance(counted, Unbounded):
+                return counted
+            tokens = counted
         usual = standing.usual
         if usual is not None and nanousd and not call.is_spent and usual.holds_at(call.started_us):
             return Need(usual.wants, nanousd, tokens, estimate, usual.budgets, strict is not None)
@@ -244,15 +248,12 @@ class BudgetAuthority:
 
     def _of_tokens(self, call: Call, standing: _Standing) -> tuple[int, int, int] | Unbounded:
         """What a model call is expected to cost, and the money and tokens to hold for it."""
-        counters, strict = standing.counters, standing.strict
+        strict = standing.strict
         price = self._prices.price(call.provider, call.model, call.started_us)
-        sent = expected_input(call.inputs, call.parameters)
-        answered_about = (
-            expected_output(call.max_output_tokens, self._default_output) if call.kind == "model" else 0
-        )
+        sent, answered_about = self._about(call)
         seen = self.history.quantile(call.context.feature, call.model, standing.quantile)
-        if price is None:
-            estimate = _UNKNOWN_COST
+        if price is None:  # a reranker may be priced by what it bills, under the policy's `tools`
+            estimate = _UNKNOWN_COST if seen is None else seen
         elif seen is None:
             estimate = price.cost(Usage(input_tokens=sent, output_tokens=answered_about))
         else:  # a long input is no secret, however short those before it were
@@ -270,10 +271,31 @@ class BudgetAuthority:
         )
         if price is None:
             return Unbounded(strict, f"a price for the model {call.model!r}")
-        counts_tokens = any(counter.budget.unit == "tokens" for counter in counters)
-        if ceiling is None or (answered is None and counts_tokens and call.kind == "model"):
-            return Unbounded(strict, "max_tokens: how long the answer may be")
+        if ceiling is None or (answered is None and standing.counts_tokens and call.kind == "model"):
+            return Unbounded(strict, _NO_MOST)
         return estimate, max(ceiling, min(estimate, 1)), sent_at_most + (answered or 0)
+
+    def _tokens(self, call: Call, standing: _Standing) -> int | Unbounded:
+        """The tokens to hold for a call whose cost is not worked out from them."""
+        if call.kind not in TOKEN_KINDS or call.is_spent or not standing.counts_tokens:
+            return 0
+        if standing.strict is None:
+            return sum(self._about(call))
+        sent = None if call.inputs is None else input_ceiling(call.inputs, call.parameters)
+        if sent is None:
+            return Unbounded(standing.strict, "an input whose tokens can be counted beforehand")
+        answered = output_ceiling(call.parameters, call.max_output_tokens)
+        if answered is None and call.kind == "model":
+            return Unbounded(standing.strict, _NO_MOST)
+        return sent + (answered or 0)
+
+    def _about(self, call: Call) -> tuple[int, int]:
+        """The tokens of a call and of its answer, about."""
+        sent = expected_input(call.inputs, call.parameters)
+        if call.kind != "model":
+            return sent, 0
+        most = output_ceiling(call.parameters, call.max_output_tokens)
+        return sent, expected_output(most, self._default_output)
 
     def _want(self, counter: Counter, call: Call, *, is_free: bool) -> Want:
         budget, at_us = counter.budget, call.started_us
@@ -319,11 +341,12 @@ class _Standing:
     budget limits each call.
     """
 
-    __slots__ = ("caps", "counters", "quantile", "strict", "usual")
+    __slots__ = ("caps", "counters", "counts_tokens", "quantile", "strict", "usual")
 
     def __init__(self, counters: tuple[Counter, ...], caps: tuple[Counter, ...]) -> None:
         self.counters = counters
         self.caps = caps
+        self.counts_tokens = any(counter.budget.unit == "tokens" for counter in counters)
         self.strict = next((counter for counter in counters if counter.budget.reserve == "strict"), None)
         self.quantile = float(max((counter.budget.quantile for counter in counters), default=_QUANTILE))
         self.usual: _Usual | None = None

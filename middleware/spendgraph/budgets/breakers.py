@@ -100,6 +100,7 @@ class BreakerAuthority:
         seen: tuple[int, ...] = (),
         is_free: bool = False,
         is_spent: bool = False,
+        compares: bool = True,
     ) -> Guarded:
         """What is asked of a call.
 
@@ -109,6 +110,10 @@ class BreakerAuthority:
             seen: When calls identical to it started.
             is_free: It costs nothing: it is counted, and trips no breaker by its cost.
             is_spent: The money is gone already: it is counted, and nothing is refused.
+            compares: The ledger can be read for what other tasks cost; else no median is known.
+
+        Raises:
+            LedgerUnavailable: It cannot.
         """
         wants: list[Want] = []
         guards: list[Guard] = []
@@ -119,7 +124,8 @@ class BreakerAuthority:
                     guard = guard._replace(seen=seen)
             elif watch.period:
                 limit = watch.limit
-                if watch.breaker.times_median is not None and not is_spent and not is_free:
+                is_compared = compares and not is_spent and not is_free
+                if watch.breaker.times_median is not None and is_compared:
                     limit, guard = self._compared(watch, watch.breaker.times_median)
                 window = span_at(watch.period, "UTC", at_us)
                 key = guard.counter, watch.scope, window.start_us, window.end_us, window.since_us

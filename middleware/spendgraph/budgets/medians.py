@@ -10,6 +10,8 @@ import time
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - exported; 20 times faster than get_running_loop raising
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from spendgraph.errors import LedgerError, LedgerUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -78,7 +80,12 @@ class TaskMedians:
             known = self._known.get(filters)
             if known is not None and self._clock() < known.until_s:
                 return known.median
-            median = self._ledger.median_task_cost(dict(filters))
+            try:
+                median = self._ledger.median_task_cost(dict(filters))
+            except LedgerUnavailable:
+                raise
+            except LedgerError as error:  # something else is at its path by now
+                raise LedgerUnavailable(str(error)) from error
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
             self._known[filters] = _Known(median, self._clock() + FRESH_S)

@@ -28,8 +28,8 @@ from typing import Any, NamedTuple, Self
 
 import spendgraph
 from spendgraph.hooks.recorder import StepRecorder
-from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.steps import OpenStep
+from spendgraph.ledger.records import TOKEN_KINDS
 
 # Vertex AI and Bedrock name the model in the path, which says enough without the host.
 KNOWN_HOSTS = (

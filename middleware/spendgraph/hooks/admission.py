@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spendgraph.context import missing_tags
-from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.ledger.records import TOKEN_KINDS
 
 if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
+    from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.policy import Policy
     from spendgraph.pricing import PriceBook
 
@@ -22,21 +23,34 @@ class Admission:
     Args:
         policy: Required tags, and what to do without them or without a price.
         prices: The price book.
+        tools: What tools cost, and rerankers that are priced like tools.
         decide: Writes a decision: `decide(place, kind, outcome, reason, **detail)`.
     """
 
-    def __init__(self, policy: Policy, prices: PriceBook, decide: Callable[..., None]) -> None:
+    def __init__(
+        self, policy: Policy, prices: PriceBook, tools: ToolRegistry, decide: Callable[..., None]
+    ) -> None:
         self._attribution = policy.attribution
         self._prices = prices
+        self._tools = tools
         self._decide = decide
         self._checked: dict[str, tuple[str, str]] = {}
         self._blocks_missing = policy.attribution.on_missing == "block"
         self._blocks_unpriced = policy.prices.unpriced == "block"
 
     def admit(
-        self, step_id: str, place: Place, kind: str, name: str, provider: str, model: str, at_us: int
+        self,
+        step_id: str,
+        place: Place,
+        kind: str,
+        name: str,
+        provider: str,
+        model: str,
+        at_us: int,
+        *,
+        is_spent: bool = False,
     ) -> None:
-        """Note which required tags the place lacks, and let the step start.
+        """Note which required tags the place lacks, and let the step start; what is spent already needs no price.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -46,9 +60,14 @@ class Admission:
             place.missing = self._check(place)[0]
         if place.missing and self._blocks_missing:
             self._refuse_context(step_id, place, kind, name)
-        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and model
-        if must_be_priced and self._prices.price(provider, model, at_us) is None:
+        must_be_priced = self._blocks_unpriced and kind in TOKEN_KINDS and not is_spent
+        if must_be_priced and not self._is_priced(kind, name, provider, model, at_us):
             self._refuse_unpriced(step_id, place, provider, model)
+
+    def _is_priced(self, kind: str, name: str, provider: str, model: str, at_us: int) -> bool:
+        if kind == "rerank" and self._tools.find(name).is_priced:
+            return True
+        return self._prices.price(provider, model, at_us) is not None
 
     def _check(self, place: Place) -> tuple[str, str]:
         """The missing tags, joined by commas, and the policy's words about them."""
@@ -82,10 +101,17 @@ class Admission:
         from spendgraph.hooks.refusals import UnpricedModel
 
         reason = f"no price is known for model {model!r} of provider {provider or 'unknown'!r}"
+        hint = "Add it under prices.models in the policy file (0 makes it free)."
+        if not model:
+            reason = "the model does not say its name, so it has no price"
+            hint = (
+                "Give the model its name, or price whatever its provider answers with `model: '*'` under prices.models"
+                " in the policy file."
+            )
         self._decide(place, "price", "refused", reason, step_id=step_id, provider=provider, model=model)
         raise UnpricedModel(
-            f"The call was not sent: {reason}, and the policy says `unpriced: block`.",
+            f"The call was not sent: {reason}; the policy says `unpriced: block`.",
             provider=provider,
             model=model,
-            hint="Add it under prices.models in the policy file (0 makes it free).",
+            hint=hint,
         )

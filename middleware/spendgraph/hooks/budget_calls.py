@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.budgets.authority import Call
-from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.ledger.records import TOKEN_KINDS
 
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Need

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from spendgraph.budgets.matching import counters_of
-from spendgraph.hooks.rows import TOKEN_KINDS
+from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.money import MAX_NANOUSD, nanousd
 
 if TYPE_CHECKING:

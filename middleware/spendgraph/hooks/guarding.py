@@ -74,9 +74,16 @@ class Guarding:
         *,
         is_free: bool,
         is_spent: bool,
+        compares: bool = True,
     ) -> Guarded:
-        """What is asked of a step that may cost something."""
-        return self._authority.guard(watches, step.started_us, seen=seen, is_free=is_free, is_spent=is_spent)
+        """What is asked of a step that may cost something.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read for what other tasks cost, and the step is compared with them.
+        """
+        return self._authority.guard(
+            watches, step.started_us, seen=seen, is_free=is_free, is_spent=is_spent, compares=compares
+        )
 
     def passed(self, step: OpenStep) -> None:
         """The step was let through: its task is not stuck any more."""

@@ -176,10 +176,14 @@ class RawCalls:
         if started_us is not None and ended_us is not None and ended_us < started_us:
             raise ValueError(f"{said}: it ended ({ended}) before it started ({started})")
         step = self._recorder.open(
-            new_id(), self._recorder.here(), known, name, fixed_nanousd=cost, is_spent=True
+            new_id(),
+            self._recorder.here(),
+            known,
+            name,
+            fixed_nanousd=cost,
+            is_spent=True,
+            began_us=started_us,
         )
-        if started_us is not None:
-            step.started_us = started_us
         self._recorder.close(
             step,
             cost_nanousd=cost,

@@ -14,6 +14,7 @@ from spendgraph.pricing import (
     StreamReader,
     Usage,
     estimate_usage,
+    output_ceiling,
 )
 from spendgraph.pricing.counts import field, items
 
@@ -155,7 +156,7 @@ class RawBooking:
 
     def _close_unheard(self, error: BaseException | None) -> None:
         status: StepStatus = "cut" if error is None else status_of(error)
-        limit = self.request.max_output_tokens
+        limit = output_ceiling(self.request.parameters, self.request.max_output_tokens)
         if limit is None:
             self._close(None, status, error, note=_UNHEARD_NOTE)
         else:

@@ -69,7 +69,7 @@ class RawRequest:
         shape: How the answer arrives.
         is_async: Whether calling the function returns a coroutine.
         inputs: What is sent, by reference, for an estimate; never stored.
-        max_output_tokens: The request's own ceiling of the answer, or `None`.
+        max_output_tokens: The request's own ceiling of each answer it asks for, or `None`.
         parameters: What else is sent, by reference; never stored.
     """
 
@@ -164,9 +164,7 @@ def _output_limit(given: Mapping[str, Any]) -> int | None:
     config = given.get("config") or given.get("inferenceConfig")
     limits: list[object] = [given.get(name) for name in _OUTPUT_LIMITS]
     limits.append(field(config, "max_output_tokens", "maxTokens"))
-    limit = next((value for value in limits if type(value) is int and value > 0), None)
-    choices = given.get("n")
-    return None if limit is None else limit * (choices if type(choices) is int and choices > 0 else 1)
+    return next((value for value in limits if type(value) is int and value > 0), None)
 
 
 def _unknown(fn: Callable[..., object]) -> str:

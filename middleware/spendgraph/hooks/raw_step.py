@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
-from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.tool_prices import amount_used, dollars
 from spendgraph.ids import new_id
+from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.pricing import Reported, Usage
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class RawStep:
             inputs=self._inputs,
             max_output_tokens=self._max_output_tokens,
             fixed_nanousd=self._reserve_nanousd,
+            is_told=True,
         )
         return self
 

@@ -23,12 +23,13 @@ from spendgraph.hooks.outcomes import task_status
 from spendgraph.hooks.places import Place, Task
 from spendgraph.hooks.posting import Posting
 from spendgraph.hooks.reserving import Reservations
-from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
+from spendgraph.hooks.rows import Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
 from spendgraph.ids import new_id
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import (
+    TOKEN_KINDS,
     CostBasis,
     DecisionRow,
     Record,
@@ -38,7 +39,7 @@ from spendgraph.ledger.records import (
     TaskEnd,
     TaskStatus,
 )
-from spendgraph.pricing import Reported, estimate_usage
+from spendgraph.pricing import Reported, estimate_usage, output_ceiling
 
 if TYPE_CHECKING:
     from spendgraph.hooks.handing_over import Held
@@ -83,7 +84,7 @@ class StepRecorder:
         self.envelopes = Envelopes(ledger)
         self._posting = Posting(ledger)
         self._rows = StepRows(policy, prices)
-        self._admission = Admission(policy, prices, self.decide)
+        self._admission = Admission(policy, prices, tools, self.decide)
         self.outages = Outages(ledger, policy, self.decide)
         self._tools = tools
         self._notifier = notifier
@@ -133,13 +134,15 @@ class StepRecorder:
         parameters: object = None,
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
+        is_told: bool = False,
+        began_us: int | None = None,
         held: Held | None = None,
     ) -> OpenStep:
         """Open a step before its call goes out.
 
         `fixed_nanousd` is what it costs at most, where the caller knows; with `is_spent` the money is gone already, and
-        nothing is refused for want of it. `held` is what was reserved for it before, which it takes over if it
-        needs no more.
+        nothing is refused for want of it. With `is_told` it is told its cost while it runs. `began_us` is when
+        it began, if not now. `held` is what was reserved for it before, which it takes over if it needs no more.
 
         Raises:
             ContextMissing: Required tags are missing and the policy blocks.
@@ -150,7 +153,7 @@ class StepRecorder:
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start, and the policy does not say
                 `allow` for this environment.
         """
-        started_us, fault = self.may_start(step_id, place, kind, name, provider, model)
+        started_us, fault = self.may_start(step_id, place, kind, name, provider, model, is_spent=is_spent)
         task = place.task
         step = OpenStep(
             step_id,
@@ -160,7 +163,7 @@ class StepRecorder:
             provider=provider,
             model=model,
             inputs=inputs,
-            started_us=started_us,
+            started_us=started_us if began_us is None else began_us,
             is_replay=False,
             max_output_tokens=max_output_tokens,
             run=run,
@@ -168,7 +171,9 @@ class StepRecorder:
         )
         reservations = self.reservations
         if reservations is not None and not (held is not None and reservations.adopt(step, held)):
-            fault = reservations.admit(step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent)
+            fault = reservations.admit(
+                step, fault, fixed_nanousd=fixed_nanousd, is_spent=is_spent, is_told=is_told
+            )
         if fault is not None and step.hold is None:
             self.outages.let_out(step, fault)
         step_id = step.step_id
@@ -191,7 +196,15 @@ class StepRecorder:
             self.reservations.streams.outgrown(step)
 
     def may_start(
-        self, step_id: str, place: Place, kind: StepKind, name: str, provider: str, model: str
+        self,
+        step_id: str,
+        place: Place,
+        kind: StepKind,
+        name: str,
+        provider: str,
+        model: str,
+        *,
+        is_spent: bool = False,
     ) -> tuple[int, str | None]:
         """Ask everything but room of a step; when it starts, and the fault of the ledger that the policy does not mind.
 
@@ -201,7 +214,7 @@ class StepRecorder:
             LedgerUnavailable: The ledger cannot be written, so nothing paid for may start.
         """
         started_us, fault = self.outages.start(place.context)
-        self._admission.admit(step_id, place, kind, name, provider, model, started_us)
+        self._admission.admit(step_id, place, kind, name, provider, model, started_us, is_spent=is_spent)
         return started_us, fault
 
     # Closing
@@ -281,8 +294,9 @@ class StepRecorder:
                 elif step.kind in TOKEN_KINDS:
                     usage = estimate_usage(step.inputs, "")
                     basis: CostBasis = "estimated"
-                    if step.max_output_tokens is not None:
-                        usage = replace(usage, output_tokens=step.max_output_tokens)
+                    most = output_ceiling(step.parameters, step.max_output_tokens)
+                    if most is not None:
+                        usage = replace(usage, output_tokens=most)
                         basis = "upper_bound"
                     reported = Reported(usage=usage)
                     row, price = self._rows.counted(step, reported, ending._replace(basis=basis))
@@ -372,7 +386,7 @@ class StepRecorder:
         is_overrun = False
         if self.reservations is not None:
             booked = self.reservations.record(step, row)
-            is_overrun = self.reservations.is_overrun(booked, row)
+            is_overrun = self.reservations.is_overrun(step, booked, row)
         self._posting.step(step, row, booked, price, end_task=end_task, is_overrun=is_overrun)
 
     def _nowhere(self) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from spendgraph.budgets.authority import BudgetAuthority, Need, TooDear, Unbounded
@@ -14,11 +15,10 @@ from spendgraph.hooks.exceeding import exceeded, unbounded
 from spendgraph.hooks.gating import Gating
 from spendgraph.hooks.guarding import Guarding
 from spendgraph.hooks.outage import unheld
-from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.streams import Streams
 from spendgraph.ledger.asks import Ask, Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked
-from spendgraph.ledger.records import HeldStep, HoldRelease, StepRow, UnheldStep
+from spendgraph.ledger.records import TOKEN_KINDS, HeldStep, HoldRelease, StepRow, UnheldStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.steps import OpenStep, WindowKey
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.asks import Want
@@ -98,6 +98,7 @@ class Reservations:
         *,
         fixed_nanousd: int | None = None,
         is_spent: bool = False,
+        is_told: bool = False,
     ) -> str | None:
         """Take room for a step that is about to start, and note it on the step.
 
@@ -106,6 +107,7 @@ class Reservations:
             fault: Why the ledger cannot be asked for room, in words, where the policy lets the step out all the same.
             fixed_nanousd: What it costs at most, where the caller knows.
             is_spent: The money is gone already: it counts, and nothing is refused.
+            is_told: It is told its cost while it runs, so that having no price does not make it free.
 
         Returns:
             The fault in spite of which the step goes out; `None` where there is none.
@@ -117,9 +119,9 @@ class Reservations:
             LedgerUnavailable: The ledger cannot be written.
         """
         watches, seen = self._watched(step, is_spent=is_spent)
-        if step.kind not in TOKEN_KINDS and fixed_nanousd is None and step.kind != "other":
+        if fixed_nanousd is None and (step.kind not in TOKEN_KINDS or step.kind == "rerank"):
             is_paid, fixed_nanousd = self._tools.upfront(step.name)
-            if not is_paid:
+            if not is_paid and not is_told and step.kind != "rerank":
                 if self._guarding is not None and (guards := self._guarding.free(step, watches, seen)):
                     return self._take(step, _NOTHING, Guarded((), guards), fault)
                 return fault
@@ -142,15 +144,25 @@ class Reservations:
         if row.cost_nanousd > self._dear.least_nanousd:
             self._dear.look(step, row)
         if hold is None:
-            return row if step.unheld is None else UnheldStep(tuple(row), step.unheld.windows)
+            windows = self._uncounted(step, row) if step.unheld is None else step.unheld.windows
+            return UnheldStep(tuple(row), windows) if windows else row
         if row.entry == "correction":  # what was held went with the charge
             return HeldStep(tuple(row), hold.windows, 0, 0, hold.draws, hold.envelopes)
         return HeldStep(tuple(row), *hold)
 
-    def is_overrun(self, record: Record, row: StepRow) -> bool:
+    def _uncounted(self, step: OpenStep, row: StepRow) -> tuple[WindowKey, ...]:
+        """The windows of a step that asked for no room, because only its end says that it costs something."""
+        if not row.cost_nanousd:
+            return ()
+        wants, budgets = self.authority.windows_of(call_of(step, is_spent=True))
+        need = Need(wants, row.cost_nanousd, 0, row.cost_nanousd, budgets)
+        guarded = self._guarded(step, need, is_spent=True)
+        return unheld((*wants, *guarded.wants), need.nanousd, 0).windows
+
+    def is_overrun(self, step: OpenStep, record: Record, row: StepRow) -> bool:
         """Whether what is booked takes more room than was held for it, so that it must count before the next call."""
         if not isinstance(record, HeldStep):
-            return False
+            return isinstance(record, UnheldStep) and step.unheld is None
         return row.cost_nanousd > record.held_nanousd or (
             self._counts_tokens and row.input_tokens + row.output_tokens > record.held_tokens
         )
@@ -225,8 +237,17 @@ class Reservations:
     def _guarded(self, step: OpenStep, need: Need, *, is_spent: bool) -> Guarded:
         if self._guarding is None or step.watched is None or not step.watched[0]:
             return _UNGUARDED
-        watches, seen = step.watched
-        return self._guarding.guard(step, watches, seen, is_free=need.nanousd == 0, is_spent=is_spent)
+        guard = partial(
+            self._guarding.guard, step, *step.watched, is_free=need.nanousd == 0, is_spent=is_spent
+        )
+        try:
+            return guard()
+        except (
+            LedgerUnavailable
+        ):  # no median is known then; whether the step goes out is said where it takes room
+            if not self._outages.lets_out(step.place.context):
+                raise
+            return guard(compares=False)
 
     def _take(self, step: OpenStep, need: Need, guarded: Guarded, fault: str | None) -> str | None:
         wants = (*need.wants, *guarded.wants)

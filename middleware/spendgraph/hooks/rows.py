@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
-"""The kinds of steps that are priced by their tokens."""
-
 _NOTHING_REPORTED = Reported()
 _NO_USAGE = Usage()
 _MOST_KEPT = 10_000

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from spendgraph.ledger.records import StepRow
 
 
-class Unheld(NamedTuple):
-    """Room that could not be taken: the windows by budget, scope, start and end, and how much it would have been."""
+WindowKey = tuple[str, str, int, int | None]
+"""A window by budget, scope, start and end."""
 
-    windows: tuple[tuple[str, str, int, int | None], ...]
+
+class Unheld(NamedTuple):
+    """Room that could not be taken: the windows, and how much it would have been."""
+
+    windows: tuple[WindowKey, ...]
     nanousd: int
     tokens: int
 
@@ -35,6 +39,7 @@ class OpenStep:
         "estimate_nanousd",
         "hold",
         "inputs",
+        "is_called",
         "is_replay",
         "kind",
         "max_output_tokens",
@@ -87,6 +92,8 @@ class OpenStep:
         """What is held for it in budgets."""
         self.unheld: Unheld | None = None
         """What would be, had the ledger not failed."""
+        self.is_called = False
+        """The decorated function of the tool that runs here was called: another call of it is another step."""
         self.watched: tuple[tuple[Watch, ...], tuple[int, ...]] | None = None
         """The breakers that guard it, and when calls identical to it started."""
         self.need: Need | None = None

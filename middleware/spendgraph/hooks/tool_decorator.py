@@ -4,7 +4,8 @@ The decorator works on a plain function, a coroutine function and a LangChain to
 own `@tool`. A tool that LangChain runs is booked by the callback handler; a decorated function that is simply
 called is booked here. Each call is one row either way, also where LangChain knows the function by another name
 (`@tool("search")` above `@meter.tool(...)`): its first run there teaches the registry that name. Give such a
-tool that name here too, with `name="search"`, where the ledger should not depend on it.
+tool that name here too, with `name="search"`, where the ledger should not depend on it. What a tool's function calls
+while it runs is a row of its own, also where it calls itself.
 
 A call of a generator function, or one that returns a generator, a coroutine or an asynchronous iterator, is
 booked when that has ended. Its result, for a price that depends on it, is what a generator returns; an
@@ -15,7 +16,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -148,7 +151,7 @@ class _Booked:
             @functools.wraps(function)
             def iterated(*args: Any, **kwargs: Any) -> Any:
                 inner = function(*args, **kwargs)
-                if self._is_announced(self._recorder.here(), _caller()):
+                if self._announced(self._recorder.here(), _caller()) is not None:
                     return inner
                 return begun_later(inner, lambda: self._open(self._recorder.here(), (args, kwargs)))
 
@@ -159,8 +162,10 @@ class _Booked:
             @functools.wraps(function)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
                 place = self._recorder.here()
-                if self._is_announced(place, _caller()):
-                    return await function(*args, **kwargs)
+                announced = self._announced(place, _caller())
+                if announced is not None:
+                    with _running(announced):
+                        return await function(*args, **kwargs)
                 call = self._open(place, (args, kwargs))
                 try:
                     result = await function(*args, **kwargs)
@@ -174,8 +179,10 @@ class _Booked:
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             place = self._recorder.here()
-            if self._is_announced(place, _caller()):
-                return function(*args, **kwargs)
+            announced = self._announced(place, _caller())
+            if announced is not None:
+                with _running(announced):
+                    return function(*args, **kwargs)
             call = self._open(place, (args, kwargs))
             try:
                 result = function(*args, **kwargs)
@@ -190,13 +197,23 @@ class _Booked:
         step = self._recorder.open(new_id(), place, "tool", self._name, inputs=inputs)
         return _Call(self._recorder, step, self._price)
 
-    def _is_announced(self, place: Place, caller: str) -> bool:
-        """Whether LangChain has announced this very call, as the tool that runs here."""
+    def _announced(self, place: Place, caller: str) -> OpenStep | None:
+        """The step that LangChain has announced for this very call, as the tool that runs here; `None` books it here.
+
+        A tool that LangChain runs is one call: whatever its function calls while it runs, itself included, and what is
+        called after it, is a row of its own.
+        """
         around = place.task.open_steps.get(place.parent_step_id or "")
-        if around is None or around.kind != "tool":
-            return False
+        if around is None or around.kind != "tool" or around.is_called:
+            return None
         running = around.name.rpartition("/")[2]
-        return running == self._name or (caller in _LANGCHAIN_TOOLS and self._is_known_as(running))
+        if running != self._name and not (caller in _LANGCHAIN_TOOLS and self._is_known_as(running)):
+            return None
+        with _calling:
+            if around.is_called:
+                return None
+            around.is_called = True
+        return around
 
     def _is_known_as(self, name: str) -> bool:
         """Whether a LangChain tool that calls the function itself may be booked at its price."""
@@ -208,6 +225,17 @@ class _Booked:
 
 
 _LANGCHAIN_TOOLS = frozenset({"langchain_core.tools.structured", "langchain_core.tools.simple"})
+_calling = threading.Lock()
+
+
+@contextmanager
+def _running(announced: OpenStep) -> Generator[None]:
+    """The call that LangChain has announced; when it raises, another attempt within the same tool is that call."""
+    try:
+        yield
+    except BaseException:
+        announced.is_called = False
+        raise
 
 
 def _caller() -> str:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 StepKind = Literal["model", "tool", "retriever", "embedding", "rerank", "other"]
+TOKEN_KINDS = frozenset({"model", "embedding", "rerank"})
+"""The kinds of steps that are priced by their tokens."""
+
 Entry = Literal["charge", "correction"]
 CostBasis = Literal["reported", "estimated", "upper_bound", "configured", "free", "unpriced"]
 StepStatus = Literal["ok", "error", "cut", "cancelled", "cache_hit"]
@@ -174,7 +177,7 @@ class HeldStep(NamedTuple):
 
 
 class UnheldStep(NamedTuple):
-    """A step that was let out while the ledger could not be written: nothing was held for it.
+    """A step for which nothing was held: the ledger could not be written, or only its end says that it costs something.
 
     `step` is a `StepRow` as a plain tuple, a charge or the correction of one; `windows` are the windows it is charged
     to, each by budget, scope, start and end, because nobody could ask for their ids.

@@ -171,7 +171,7 @@ class PricesPolicy(Section):
     """Prices of your own, before the price list, and what happens to a model without one."""
 
     unpriced: Literal["block", "record"] = "record"
-    """`block` refuses a model without a price before the call; `record` books it as unpriced."""
+    """`block` refuses a model without a price before the call, and one that does not say its name, unless `model: "*"` prices its provider; `record` books it as unpriced."""
 
     models: tuple[ModelPrice, ...] = ()
     """Prices of private deployments, negotiated rates and self-hosted models."""

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from spendgraph.pricing.counts import field
+
 MESSAGE_TOKENS: Final = 16
 """More than any provider adds for the role and the delimiters of a message."""
 
@@ -76,10 +78,12 @@ def output_ceiling(parameters: object, max_output_tokens: int | None) -> int | N
         return None
     answers = 1
     if isinstance(parameters, Mapping):
-        for name in _ANSWERS:
-            count = cast("Mapping[str, Any]", parameters).get(name)
-            if isinstance(count, int) and count > answers:
-                answers = count
+        settings = cast("Mapping[str, Any]", parameters)
+        for where in (settings, settings.get("config")):  # google-genai's own SDK has them there
+            for name in _ANSWERS:
+                count = field(where, name)
+                if isinstance(count, int) and count > answers:
+                    answers = count
     return max_output_tokens * answers
 
 
