@@ -17,19 +17,12 @@ from spendgraph.hooks.announced import announced
 from spendgraph.hooks.answers import note_answer
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.chunks import Chunks
+from spendgraph.hooks.failures import read_failure
 from spendgraph.hooks.handing_over import waiting
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
-from spendgraph.hooks.raw_errors import outcome_of
-from spendgraph.hooks.streams import received
 from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
-from spendgraph.pricing import (
-    CompletionBatches,
-    Reported,
-    Usage,
-    read_langchain,
-    read_langchain_error,
-)
+from spendgraph.pricing import CompletionBatches, Reported, read_langchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +33,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
-    from spendgraph.ledger.records import StepKind, StepStatus, TaskStatus
+    from spendgraph.ledger.records import StepKind, TaskStatus
 
 logger = logging.getLogger(__name__)
 
@@ -245,22 +238,15 @@ class Listener:
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
-        name = type(error).__name__
-        status: StepStatus = "error"
-        if name == "GeneratorExit" or run.step.cut is not None:
-            status = "cut"
-        elif name in {"CancelledError", "KeyboardInterrupt", "SystemExit"}:
-            status = "cancelled"
-        provider = run.step.provider
-        reported = read_langchain_error(error, response, provider=provider)
-        if provider == "anthropic":
-            reported = wire_usage.completed(run_id, reported)
-        if run.step.cut is not None:
-            reported = received(run.step, reported)
-        if reported.usage is None and status == "error" and outcome_of(error) == "free":
-            reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
-        end = task_status(error) if run.owns_task else None
-        self.recorder.close(run.step, reported, status=status, error=error, end_task=end)
+        failed = read_failure(run.step, run_id, error, response)
+        self.recorder.close(
+            run.step,
+            failed.reported,
+            status=failed.status,
+            error=error,
+            end_task=task_status(error) if run.owns_task else None,
+            is_unheard=failed.is_unheard,
+        )
 
     # Tools and retrievers
 

@@ -8,8 +8,9 @@ hear the answer:
 - an answer that came and could not be used (cut off by `max_tokens` under structured output): what the answer
   says;
 - everything else (a timeout while waiting, a dropped connection, a cancellation): it was sent and nobody knows.
-  It is booked as an upper bound when the request limits its answer, else as an estimate of its input. The SDKs
-  retry such errors on their own; what those retries cost is visible on the provider's invoice alone.
+  It is booked at all that is held for it in budgets; without any as an upper bound when the request limits its
+  answer, else as an estimate of its input. The SDKs retry such errors on their own; what those retries cost is
+  visible on the provider's invoice alone.
 """
 
 from __future__ import annotations
