@@ -21,6 +21,7 @@ from spendgraph.hooks.failures import read_failure
 from spendgraph.hooks.handing_over import waiting
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
+from spendgraph.hooks.raw_errors import is_lost
 from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
 from spendgraph.pricing import CompletionBatches, Reported, read_langchain
 
@@ -297,7 +298,7 @@ class Listener:
         )
 
     def priced_error(self, run_id: UUID, error: BaseException) -> None:
-        """A tool or retriever failed: nothing is charged, the attempt is recorded."""
+        """A tool or retriever failed: nothing is charged, unless it may have paid without hearing of it."""
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
@@ -309,6 +310,7 @@ class Listener:
             error=error,
             owner=self.tools.owner(run.step.name),
             end_task=task_status(error) if run.owns_task else None,
+            is_unheard=is_lost(error),
         )
 
     # Ends that are not heard
