@@ -18,6 +18,7 @@ from spendgraph.hooks.answers import note_answer
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.chunks import Chunks
 from spendgraph.hooks.failures import read_failure
+from spendgraph.hooks.groups import Groups
 from spendgraph.hooks.handing_over import waiting
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
@@ -65,6 +66,7 @@ class Listener:
         self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
         self._claimed_text: set[object] = set()
         self._batches = CompletionBatches()
+        self.groups = Groups(recorder)
 
     # Is it ours, and new?
 
@@ -192,24 +194,33 @@ class Listener:
         kwargs: dict[str, Any],
     ) -> None:
         """A chat or completion model is about to be called. Refusals leave from here."""
+        group = self.groups.of(kwargs)
+        if group is not None and group.is_refused:
+            return
         run = self._begin(run_id, parent_run_id, metadata, tags=kwargs.get("tags"))
         if run is None:
             return
         metadata = metadata or {}
         parameters: dict[str, Any] = kwargs.get("invocation_params") or {}
         provider, model, limit = announced(metadata, parameters)
-        self._open(
-            run_id,
-            run,
-            "model",
-            kwargs.get("name") or _class_name(serialized),
-            provider=provider,
-            model=model,
-            inputs=inputs,
-            max_output_tokens=limit,
-            parameters=parameters,
-            held=waiting(self.recorder, inputs, metadata),
-        )
+        try:
+            self._open(
+                run_id,
+                run,
+                "model",
+                kwargs.get("name") or _class_name(serialized),
+                provider=provider,
+                model=model,
+                inputs=inputs,
+                max_output_tokens=limit,
+                parameters=parameters,
+                held=waiting(self.recorder, inputs, metadata),
+            )
+        except BaseException:
+            self.groups.refuse(kwargs)
+            raise
+        if group is not None:
+            self.groups.let_in(group, run)
         if provider == "anthropic":
             wire.expect(number_of(run_id), batch_size=kwargs.get("batch_size") or 1)
 
@@ -220,6 +231,7 @@ class Listener:
             return
         provider = run.step.provider
         note = ""
+        self.groups.ended(run)
         try:
             sent: Any = run.step.inputs
             if sent and type(sent[0]) is str:  # a completion model: its prompts may share one usage
@@ -248,6 +260,7 @@ class Listener:
             end_task=task_status(error) if run.owns_task else None,
             is_unheard=failed.is_unheard,
         )
+        self.groups.ended(run, error)
 
     # Tools and retrievers
 
@@ -329,6 +342,7 @@ class Listener:
     def _lost(self, run: Run) -> None:
         """Nobody refers to the run any more: its end cannot be heard."""
         run.ended = True
+        self.groups.ended(run)
         try:
             if run.step is not None:
                 self.recorder.settle([run.step])
