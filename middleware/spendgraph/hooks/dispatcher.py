@@ -84,6 +84,15 @@ class Dispatcher(BaseCallbackHandler):
                     earlier.void(run_id)
                 raise
 
+    def _announce_model(self, run_id: UUID, *details: Any) -> None:
+        """Hand a model's start to several listeners; when one refuses, none of what is announced together is sent."""
+        try:
+            self._announce("model_start", run_id, *details)
+        except BaseException:
+            for listener in self._listeners:
+                listener.groups.refuse(details[-1])
+            raise
+
     def _conclude(self, end: str, run_id: UUID, *details: Any) -> None:
         """Hand an end to every listener; a paid answer is not lost because booking it failed.
 
@@ -141,7 +150,7 @@ class Dispatcher(BaseCallbackHandler):
         if self._only is not None:
             self._only.model_start(run_id, parent_run_id, metadata, serialized, messages, kwargs)
         else:
-            self._announce("model_start", run_id, parent_run_id, metadata, serialized, messages, kwargs)
+            self._announce_model(run_id, parent_run_id, metadata, serialized, messages, kwargs)
 
     def on_llm_start(
         self,
@@ -154,7 +163,7 @@ class Dispatcher(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A completion model is about to be called."""
-        self._announce("model_start", run_id, parent_run_id, metadata, serialized, prompts, kwargs)
+        self._announce_model(run_id, parent_run_id, metadata, serialized, prompts, kwargs)
 
     def on_llm_new_token(
         self, token: str | list[str | dict[str, Any]], *, chunk: Any = None, run_id: UUID, **kwargs: Any

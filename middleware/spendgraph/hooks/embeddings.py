@@ -154,8 +154,9 @@ class _EmbeddingSteps:
         self._recorder.close(step, reported, note=note)
 
     def failed(self, step: OpenStep, error: BaseException) -> None:
-        reported = Reported(usage=Usage()) if outcome_of(error) == "free" else None
-        self._recorder.close(step, reported, status=status_of(error), error=error)
+        is_free = outcome_of(error) == "free"
+        reported = Reported(usage=Usage()) if is_free else None
+        self._recorder.close(step, reported, status=status_of(error), error=error, is_unheard=not is_free)
 
 
 class _TappedClient:

@@ -17,19 +17,14 @@ from spendgraph.hooks.announced import announced
 from spendgraph.hooks.answers import note_answer
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.chunks import Chunks
+from spendgraph.hooks.failures import read_failure
+from spendgraph.hooks.groups import Groups
 from spendgraph.hooks.handing_over import waiting
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
-from spendgraph.hooks.raw_errors import outcome_of
-from spendgraph.hooks.streams import received
+from spendgraph.hooks.raw_errors import is_lost
 from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
-from spendgraph.pricing import (
-    CompletionBatches,
-    Reported,
-    Usage,
-    read_langchain,
-    read_langchain_error,
-)
+from spendgraph.pricing import CompletionBatches, Reported, read_langchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +35,7 @@ if TYPE_CHECKING:
     from spendgraph.hooks.recorder import StepRecorder
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
-    from spendgraph.ledger.records import StepKind, StepStatus, TaskStatus
+    from spendgraph.ledger.records import StepKind, TaskStatus
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +66,7 @@ class Listener:
         self._claimed: weakref.WeakSet[UUID] = weakref.WeakSet()
         self._claimed_text: set[object] = set()
         self._batches = CompletionBatches()
+        self.groups = Groups(recorder)
 
     # Is it ours, and new?
 
@@ -198,24 +194,33 @@ class Listener:
         kwargs: dict[str, Any],
     ) -> None:
         """A chat or completion model is about to be called. Refusals leave from here."""
+        group = self.groups.of(kwargs)
+        if group is not None and group.is_refused:
+            return
         run = self._begin(run_id, parent_run_id, metadata, tags=kwargs.get("tags"))
         if run is None:
             return
         metadata = metadata or {}
         parameters: dict[str, Any] = kwargs.get("invocation_params") or {}
         provider, model, limit = announced(metadata, parameters)
-        self._open(
-            run_id,
-            run,
-            "model",
-            kwargs.get("name") or _class_name(serialized),
-            provider=provider,
-            model=model,
-            inputs=inputs,
-            max_output_tokens=limit,
-            parameters=parameters,
-            held=waiting(self.recorder, inputs, metadata),
-        )
+        try:
+            self._open(
+                run_id,
+                run,
+                "model",
+                kwargs.get("name") or _class_name(serialized),
+                provider=provider,
+                model=model,
+                inputs=inputs,
+                max_output_tokens=limit,
+                parameters=parameters,
+                held=waiting(self.recorder, inputs, metadata),
+            )
+        except BaseException:
+            self.groups.refuse(kwargs)
+            raise
+        if group is not None:
+            self.groups.let_in(group, run)
         if provider == "anthropic":
             wire.expect(number_of(run_id), batch_size=kwargs.get("batch_size") or 1)
 
@@ -226,6 +231,7 @@ class Listener:
             return
         provider = run.step.provider
         note = ""
+        self.groups.ended(run)
         try:
             sent: Any = run.step.inputs
             if sent and type(sent[0]) is str:  # a completion model: its prompts may share one usage
@@ -245,22 +251,16 @@ class Listener:
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
-        name = type(error).__name__
-        status: StepStatus = "error"
-        if name == "GeneratorExit" or run.step.cut is not None:
-            status = "cut"
-        elif name in {"CancelledError", "KeyboardInterrupt", "SystemExit"}:
-            status = "cancelled"
-        provider = run.step.provider
-        reported = read_langchain_error(error, response, provider=provider)
-        if provider == "anthropic":
-            reported = wire_usage.completed(run_id, reported)
-        if run.step.cut is not None:
-            reported = received(run.step, reported)
-        if reported.usage is None and status == "error" and outcome_of(error) == "free":
-            reported = Reported(usage=Usage(), provider=reported.provider, model=reported.model)
-        end = task_status(error) if run.owns_task else None
-        self.recorder.close(run.step, reported, status=status, error=error, end_task=end)
+        failed = read_failure(run.step, run_id, error, response)
+        self.recorder.close(
+            run.step,
+            failed.reported,
+            status=failed.status,
+            error=error,
+            end_task=task_status(error) if run.owns_task else None,
+            is_unheard=failed.is_unheard,
+        )
+        self.groups.ended(run, error)
 
     # Tools and retrievers
 
@@ -311,7 +311,7 @@ class Listener:
         )
 
     def priced_error(self, run_id: UUID, error: BaseException) -> None:
-        """A tool or retriever failed: nothing is charged, the attempt is recorded."""
+        """A tool or retriever failed: nothing is charged, unless it may have paid without hearing of it."""
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
@@ -323,6 +323,7 @@ class Listener:
             error=error,
             owner=self.tools.owner(run.step.name),
             end_task=task_status(error) if run.owns_task else None,
+            is_unheard=is_lost(error),
         )
 
     # Ends that are not heard
@@ -341,6 +342,7 @@ class Listener:
     def _lost(self, run: Run) -> None:
         """Nobody refers to the run any more: its end cannot be heard."""
         run.ended = True
+        self.groups.ended(run)
         try:
             if run.step is not None:
                 self.recorder.settle([run.step])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spendgraph.budgets.loops import RecentCalls
     from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
+    from spendgraph.hooks.groups import Group
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
     from spendgraph.ledger import Envelope
@@ -148,7 +149,19 @@ class Run:
     It does not hold its id: see `spendgraph.hooks.memory`.
     """
 
-    __slots__ = ("ended", "key", "owns_task", "parent", "paused", "place", "refused", "spend", "step", "use")
+    __slots__ = (
+        "ended",
+        "group",
+        "key",
+        "owns_task",
+        "parent",
+        "paused",
+        "place",
+        "refused",
+        "spend",
+        "step",
+        "use",
+    )
 
     def __init__(
         self,
@@ -164,6 +177,8 @@ class Run:
         self.owns_task = owns_task
         self.step: OpenStep | None = None
         self.paused = False
+        self.group: Group | None = None
+        """The calls that LangChain announced together with it, until it ends."""
         self.refused: list[tuple[Run | None, Refusal]] | None = None
         """Of a root: calls inside that were refused, each with the run that made it."""
         self.ended = False

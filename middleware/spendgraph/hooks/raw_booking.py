@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer, unreadable
 from spendgraph.hooks.streams import received
 from spendgraph.ids import new_id
-from spendgraph.pricing import (
-    Reported,
-    StreamReader,
-    Usage,
-    estimate_usage,
-    output_ceiling,
-)
+from spendgraph.pricing import Reported, StreamReader, Usage
 from spendgraph.pricing.counts import field, items
 
 if TYPE_CHECKING:
@@ -124,7 +117,11 @@ class RawBooking:
         self._close(reported, "ok", None, note=self._unreadable, basis=basis)
 
     def cut(self, error: BaseException | None = None) -> None:
-        """The stream ended before its end: closed, dropped or broken."""
+        """The stream ended before its end: closed, dropped or broken.
+
+        It costs what was received, but on a connection that broke under a budget all that is held: how far the provider
+        went on nobody knows.
+        """
         if self.is_over:
             return
         if not self._heard_anything:
@@ -139,6 +136,8 @@ class RawBooking:
         elif self._is_complete:
             status: StepStatus = "ok" if error is None else "error"
             self._close(reported, status, error, note=self._unreadable, basis=basis)
+        elif error is not None and outcome_of(error) == "unknown" and self._step.is_held:
+            self._close(reported, "cut", error, is_unheard=True)
         else:
             # Counts that came before the end are true of the input; the output they missed is estimated.
             basis = None if reported.usage is None else "estimated"
@@ -156,12 +155,7 @@ class RawBooking:
 
     def _close_unheard(self, error: BaseException | None) -> None:
         status: StepStatus = "cut" if error is None else status_of(error)
-        limit = output_ceiling(self.request.parameters, self.request.max_output_tokens)
-        if limit is None:
-            self._close(None, status, error, note=_UNHEARD_NOTE)
-        else:
-            guess = replace(estimate_usage(self.request.inputs, ""), output_tokens=limit)
-            self._close(Reported(usage=guess), status, error, note=_UNHEARD_NOTE, basis="upper_bound")
+        self._close(None, status, error, note=_UNHEARD_NOTE, is_unheard=True)
 
     def _close(
         self,
@@ -171,11 +165,20 @@ class RawBooking:
         *,
         note: str = "",
         basis: CostBasis | None = None,
+        is_unheard: bool = False,
     ) -> None:
         if self.is_over:
             return
         self.is_over = True
-        self._recorder.close(self._step, reported, status=status, error=error, note=note, cost_basis=basis)
+        self._recorder.close(
+            self._step,
+            reported,
+            status=status,
+            error=error,
+            note=note,
+            cost_basis=basis,
+            is_unheard=is_unheard,
+        )
 
 
 def _is_last(event: Any) -> bool:

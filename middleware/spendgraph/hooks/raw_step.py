@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-from spendgraph.hooks.raw_errors import outcome_of, status_of
+from spendgraph.hooks.raw_errors import is_lost, outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
 from spendgraph.hooks.tool_prices import amount_used, dollars
 from spendgraph.ids import new_id
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger.records import StepKind
 
+_OWN_CODE = frozenset({"tool", "retriever"})
+"""Kinds of steps whose exceptions say that nothing was bought, as those of a decorated tool do."""
+
 
 class RawStep:
     """One step around a block of code, synchronous or not.
 
     It opens on entering, where it may be refused, and is booked on leaving. Tell it one of `response`, `usage`
-    or `cost`; a step of a model that is told nothing is estimated from its `inputs`.
+    or `cost`; a step of a model that is told nothing is estimated from its `inputs`. A block that fails before it has
+    told anything is booked at all that is held for it, unless the error shows that nothing was sent; one of a tool or
+    retriever only where it was cancelled, timed out or lost its connection.
 
     Example:
         ```python
@@ -141,12 +146,13 @@ class RawStep:
         assert step is not None
         status = "ok" if error is None else status_of(error)
         told = self._reported is not None or self._cost_nanousd is not None
+        is_unheard = error is not None and not told and self._may_have_paid(error)
         if self._kind in TOKEN_KINDS:
             reported, note = self._reported, self._note
-            if not told and error is not None and outcome_of(error) == "free":
-                reported = Reported(usage=Usage())
-            elif not told:
+            if not told and error is None:
                 note = "nobody said what it used"
+            elif not told and not is_unheard:
+                reported = Reported(usage=Usage())
             self._recorder.close(
                 step,
                 reported,
@@ -157,6 +163,7 @@ class RawStep:
                 unit=self._unit,
                 owner=self._owner,
                 note=note,
+                is_unheard=is_unheard,
             )
         elif self._cost_nanousd is not None or error is not None:
             self._recorder.close(
@@ -167,6 +174,7 @@ class RawStep:
                 quantity=self._quantity,
                 unit=self._unit,
                 owner=self._owner or self._tools.owner(self._name),
+                is_unheard=is_unheard,
             )
         else:
             charge = self._tools.charge(self._name, self._result)
@@ -179,6 +187,12 @@ class RawStep:
                 owner=self._owner or charge.owner,
                 note=charge.note,
             )
+
+    def _may_have_paid(self, error: BaseException) -> bool:
+        """Whether a block that failed without saying what it used may have used it all the same."""
+        if self._kind in _OWN_CODE:
+            return is_lost(error)
+        return outcome_of(error) != "free"
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

@@ -11,7 +11,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spendgraph.budgets.matching import Counter
@@ -39,7 +38,6 @@ from spendgraph.ledger.records import (
     TaskEnd,
     TaskStatus,
 )
-from spendgraph.pricing import Reported, estimate_usage, output_ceiling
 
 if TYPE_CHECKING:
     from spendgraph.hooks.handing_over import Held
@@ -48,7 +46,7 @@ if TYPE_CHECKING:
     from spendgraph.ledger import Ledger
     from spendgraph.notify import Notifier
     from spendgraph.policy import Budget, Policy
-    from spendgraph.pricing import Price, PriceBook
+    from spendgraph.pricing import Price, PriceBook, Reported
 
 logger = logging.getLogger(__name__)
 
@@ -234,6 +232,7 @@ class StepRecorder:
         note: str = "",
         ended_us: int | None = None,
         end_task: TaskStatus | None = None,
+        is_unheard: bool = False,
     ) -> None:
         """Book a step at its end; a second close of one step does nothing.
 
@@ -252,6 +251,7 @@ class StepRecorder:
             note: Why the amounts should be looked at; empty when nothing is wrong.
             ended_us: When it ended, if not now.
             end_task: The task ends with this step.
+            is_unheard: It was sent and nobody knows what it cost: it is booked as a step whose end is never heard.
         """
         task = step.place.task
         if not self._take(step):
@@ -263,7 +263,9 @@ class StepRecorder:
         if ended_us is None:
             ended_us = recorded_us
         ending = Ending(ended_us, status, error, owner, note, cost_basis, recorded_us)
-        if step.kind in TOKEN_KINDS and cost_nanousd is None:
+        if is_unheard:
+            row, price = self._rows.lost(step, reported, ending)
+        elif step.kind in TOKEN_KINDS and cost_nanousd is None:
             row, price = self._rows.counted(step, reported, ending)
         else:
             row = self._rows.plain(step, cost_nanousd, ending, reported, quantity=quantity, unit=unit)
@@ -287,21 +289,7 @@ class StepRecorder:
                 if not self._take(step):
                     continue
                 ending = Ending(self.ledger.end_time(step.started_us), "cancelled", note=UNHEARD)
-                price = None
-                held = step.hold or step.unheld
-                if held is not None:
-                    row = self._rows.unheard(step, ending.ended_us, held.nanousd, held.tokens)
-                elif step.kind in TOKEN_KINDS:
-                    usage = estimate_usage(step.inputs, "")
-                    basis: CostBasis = "estimated"
-                    most = output_ceiling(step.parameters, step.max_output_tokens)
-                    if most is not None:
-                        usage = replace(usage, output_tokens=most)
-                        basis = "upper_bound"
-                    reported = Reported(usage=usage)
-                    row, price = self._rows.counted(step, reported, ending._replace(basis=basis))
-                else:
-                    row = self._rows.plain(step, None, ending, None)
+                row, price = self._rows.lost(step, None, ending)
                 step.booked = row
                 step.inputs = step.parameters = None
                 self._post(step, row, price)

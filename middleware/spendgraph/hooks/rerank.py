@@ -157,6 +157,9 @@ class MeteredReranker(BaseDocumentCompressor):
         if outcome_of(error) == "free":
             recorder.close(step, Reported(usage=Usage()), status=status_of(error), error=error)
             return
+        if step.is_held:
+            recorder.close(step, status=status_of(error), error=error, is_unheard=True)
+            return
         charge = tools.charge_units(self.name, 1)
         basis = "upper_bound" if charge.cost_nanousd is not None else charge.basis
         recorder.close(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from spendgraph.ledger.holds import UNHEARD
-from spendgraph.ledger.records import CostBasis, StepRow, StepStatus
-from spendgraph.pricing import Reported, Usage, estimate_usage, with_cache_ttl
+from spendgraph.ledger.records import TOKEN_KINDS, CostBasis, StepRow, StepStatus
+from spendgraph.pricing import Reported, Usage, estimate_usage, output_ceiling, with_cache_ttl
 
 if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
@@ -144,15 +145,38 @@ class StepRows:
             unit=unit,
         )
 
-    def unheard(self, step: OpenStep, ended_us: int, nanousd: int, tokens: int) -> StepRow:
+    def lost(self, step: OpenStep, reported: Reported | None, ending: Ending) -> tuple[StepRow, Price | None]:
+        """The row of a step that was sent and whose answer nobody heard: at the most it may have cost.
+
+        That is all that is held for it in budgets. Without any it is an upper bound where the request limits its
+        answer, else an estimate of what is known of it.
+        """
+        held = step.hold or step.unheld
+        if held is not None:
+            return self.unheard(step, ending.ended_us, held.nanousd, held.tokens, ending), None
+        if step.kind not in TOKEN_KINDS:
+            return self.plain(step, None, ending, reported), None
+        ending = ending._replace(note=ending.note or UNHEARD)
+        most = output_ceiling(step.parameters, step.max_output_tokens)
+        if most is not None:
+            reported = reported or _NOTHING_REPORTED
+            usage = reported.usage or estimate_usage(step.inputs, "")
+            reported = replace(reported, usage=replace(usage, output_tokens=most))
+            ending = ending._replace(basis="upper_bound")
+        return self.counted(step, reported, ending)
+
+    def unheard(
+        self, step: OpenStep, ended_us: int, nanousd: int, tokens: int, ending: Ending | None = None
+    ) -> StepRow:
         """The row of a step whose end is not heard, at all that was held for it."""
+        ending = ending or Ending(ended_us, "cancelled")
         answered = min(step.max_output_tokens or tokens, tokens)
         return self._row(
             step,
-            Ending(ended_us, "cancelled"),
+            ending,
             nanousd,
             "upper_bound",
-            "cancelled",
+            ending.status,
             UNHEARD,
             Usage(input_tokens=tokens - answered, output_tokens=answered) if tokens else _NO_USAGE,
             _NOTHING_REPORTED,

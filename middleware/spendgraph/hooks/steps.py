@@ -108,3 +108,8 @@ class OpenStep:
         """Why its stream is cut off."""
         self.booked: StepRow | None = None
         """The row already booked, when the step was settled before its end was heard."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether room is held for it in budgets, or would be, had the ledger not failed."""
+        return self.hold is not None or self.unheld is not None

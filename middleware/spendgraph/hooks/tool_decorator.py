@@ -10,6 +10,9 @@ while it runs is a row of its own, also where it calls itself.
 A call of a generator function, or one that returns a generator, a coroutine or an asynchronous iterator, is
 booked when that has ended. Its result, for a price that depends on it, is what a generator returns; an
 asynchronous iterator has none. One that is left early is charged as a call, with the status `cut`.
+
+A call that raises is charged nothing, unless it was cancelled, timed out or lost its connection: then it is booked at
+all that is held for it in budgets.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from spendgraph.hooks.raw_errors import is_lost
 from spendgraph.hooks.tool_prices import ToolPrice, charged, dollars
 from spendgraph.hooks.tool_results import begun_later, booked_at_its_end
 from spendgraph.ids import new_id
@@ -118,7 +122,9 @@ class _Call:
 
     def fail(self, error: BaseException) -> None:
         status: StepStatus = "error" if isinstance(error, Exception) else "cancelled"
-        self._recorder.close(self._step, status=status, error=error, owner=self._price.owner)
+        self._recorder.close(
+            self._step, status=status, error=error, owner=self._price.owner, is_unheard=is_lost(error)
+        )
 
     def _charge(self, result: object, status: StepStatus) -> None:
         charge = charged(self._price, result)
