@@ -133,8 +133,7 @@ class Listener:
                 run.owns_task = False
                 self.recorder.end_task(run.place.task, task_status(error))
             raise
-        if run.parent is not None:
-            note_admission(run)
+        note_admission(run.parent)
 
     # Chains
 

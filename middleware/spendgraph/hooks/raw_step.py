@@ -9,7 +9,6 @@ from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
 from spendgraph.hooks.rows import TOKEN_KINDS
 from spendgraph.hooks.tool_prices import amount_used, dollars
-from spendgraph.ids import new_id
 from spendgraph.pricing import Reported, Usage
 
 if TYPE_CHECKING:
@@ -120,9 +119,7 @@ class RawStep:
     def __enter__(self) -> Self:
         if self._step is not None:
             raise RuntimeError(f"step {self._name!r} was entered before: a step is one billable act")
-        self._step = self._recorder.open(
-            new_id(),
-            self._recorder.here(),
+        self._step = self._recorder.open_here(
             self._kind,
             self._name,
             provider=self._provider,

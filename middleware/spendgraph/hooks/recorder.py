@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spendgraph.budgets.matching import Counter
 from spendgraph.errors import LedgerError, LedgerUnavailable
@@ -25,6 +25,7 @@ from spendgraph.hooks.posting import Posting
 from spendgraph.hooks.reserving import Reservations
 from spendgraph.hooks.rows import TOKEN_KINDS, Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
+from spendgraph.hooks.swallowed import note_admission, note_refusal_inside
 from spendgraph.ids import new_id
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.holds import UNHEARD
@@ -78,6 +79,7 @@ class StepRecorder:
         self.prices = prices
         self.clock = ledger.unpaid_time
         self.here: Callable[[], Place] = self._nowhere
+        self.enclosing: Callable[[], Run | None] = lambda: None
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
         self.envelopes = Envelopes(ledger)
@@ -178,6 +180,18 @@ class StepRecorder:
                 task.replays_left[place.checkpoint_ns, kind] = left - 1
                 step.is_replay = True
         task.open_steps[step_id] = self.open_steps[step_id] = step
+        return step
+
+    def open_here(self, kind: StepKind, name: str, **details: Any) -> OpenStep:
+        """Open a step of what LangChain does not announce, at this point of the program; takes and raises what `open` does."""
+        run = self.enclosing()
+        try:
+            step = self.open(new_id(), self.here(), kind, name, **details)
+        except Exception as error:
+            note_refusal_inside(run, error)
+            raise
+        if not details.get("is_spent"):  # money that is gone stands in for no call
+            note_admission(run)
         return step
 
     def outgrown(self, step: OpenStep) -> None:
@@ -308,7 +322,9 @@ class StepRecorder:
     def _take(self, step: OpenStep) -> bool:
         """Whether the step was open; it is not any more."""
         self.open_steps.pop(step.step_id, None)
-        step.run = None  # which keeps its step for a late end: without a circle nothing waits for the collector
+        step.run = (
+            None  # which keeps its step for a late end: without a circle nothing waits for the collector
+        )
         return step.place.task.open_steps.pop(step.step_id, None) is not None
 
     # Tasks and decisions

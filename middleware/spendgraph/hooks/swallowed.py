@@ -28,18 +28,17 @@ def note_refusal(run: Run, error: BaseException) -> None:
 
 
 def note_refusal_inside(run: Run | None, error: BaseException) -> None:
-    """Remember that something inside this run was refused that LangChain had not announced: a gate, an agent's next call."""
+    """Remember that something inside this run was refused that LangChain had not announced: a raw call, say, or a gate."""
     refusal = getattr(error, "refusal", error)  # a pause that somebody catches is a refusal ignored, too
     if run is not None and is_refusal(refusal):
         root = run.root
         root.refused = [*(root.refused or ()), (run, cast("Refusal", refusal))]
 
 
-def note_admission(run: Run) -> None:
-    """A call was admitted: what its parent run was refused before is settled."""
-    root = run.root
-    if root.refused:
-        root.refused = [each for each in root.refused if each[0] is not run.parent]
+def note_admission(parent: Run | None) -> None:
+    """A call of this run was admitted: what the run was refused before is settled."""
+    if parent is not None and (root := parent.root).refused:
+        root.refused = [each for each in root.refused if each[0] is not parent]
 
 
 def swallowed(root: Run, *, raises: bool) -> RefusalSwallowed | None:
