@@ -22,7 +22,7 @@ from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import outcome_of
 from spendgraph.hooks.streams import received
-from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
+from spendgraph.hooks.swallowed import Swallowed, note_admission, note_refusal
 from spendgraph.pricing import (
     CompletionBatches,
     Reported,
@@ -63,7 +63,7 @@ class Listener:
         self.recorder = recorder
         self.tools = tools
         self.attribution = Attribution(recorder, owner, resolver, self._lost)
-        self._raises_swallowed = recorder.policy.on_swallowed == "raise"
+        self._swallowed = Swallowed(raises=recorder.policy.on_swallowed == "raise")
         self.installed = False
         self.closed = False
         self._runs = self.attribution.runs
@@ -128,7 +128,7 @@ class Listener:
         try:
             run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
         except Exception as error:  # a pause that somebody catches is a refusal ignored, too
-            note_refusal(run, getattr(error, "refusal", error))
+            note_refusal(run, error)
             if run.owns_task:  # a call by itself: LangChain announces no end of what was not let out
                 run.owns_task = False
                 self.recorder.end_task(run.place.task, task_status(error))
@@ -150,6 +150,8 @@ class Listener:
         run = self._begin(run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True)
         if run is not None and (run.parent is None or type(inputs).__name__ == "Command"):
             note_answer(run, metadata, inputs)
+            if run.parent is None:
+                self._swallowed.begins(run, inputs)
 
     def chain_end(self, run_id: UUID) -> None:
         """A graph, node or chain ended.
@@ -162,9 +164,7 @@ class Listener:
             return
         parent = run.parent
         if parent is None:
-            ignored = None
-            if run.refused and not run.paused:
-                ignored = swallowed(run, raises=self._raises_swallowed)
+            ignored = self._swallowed.ends_well(run)
             status: TaskStatus = "refused" if ignored else "paused" if run.paused else "finished"
             self._root_ended(run, status)
             if ignored is not None:
@@ -177,10 +177,12 @@ class Listener:
         run = self._ending(run_id)
         if run is None:
             return
+        run.failed = True
         pauses = is_pause(error)
         if pauses and run.parent is not None:
             run.parent.paused = True
         if run.parent is None:
+            self._swallowed.fails(run)
             self._root_ended(run, "paused" if run.paused else task_status(error))
         elif run.place.task.open_steps and not pauses:
             self._settle_below(run)
@@ -374,7 +376,7 @@ class Listener:
         steps = [
             step
             for step in list(run.place.task.open_steps.values())
-            if step.run is not None and step.run.is_inside(run)
+            if (below := step.run) is not None and below.is_inside(run)  # another thread may book it now
         ]
         self.recorder.settle(steps)
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from spendgraph.budgets.loops import RecentCalls
     from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
-    from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.swallowed import Refused
     from spendgraph.ledger import Envelope
 
 
@@ -148,7 +148,20 @@ class Run:
     It does not hold its id: see `spendgraph.hooks.memory`.
     """
 
-    __slots__ = ("ended", "key", "owns_task", "parent", "paused", "place", "refused", "spend", "step", "use")
+    __slots__ = (
+        "ended",
+        "failed",
+        "key",
+        "owns_task",
+        "parent",
+        "paused",
+        "place",
+        "refused",
+        "spend",
+        "step",
+        "thread_id",
+        "use",
+    )
 
     def __init__(
         self,
@@ -164,9 +177,13 @@ class Run:
         self.owns_task = owns_task
         self.step: OpenStep | None = None
         self.paused = False
-        self.refused: list[tuple[Run | None, Refusal]] | None = None
-        """Of a root: calls inside that were refused, each with the run that made it."""
+        self.refused: Refused | None = None
+        """Of a root: calls inside that were refused."""
+        self.thread_id = ""
+        """Of a chain that is a root, or that is resumed: its thread."""
         self.ended = False
+        self.failed = False
+        """It ended with an exception; a node that did runs again when the graph goes on."""
         self.key: object = None
         self.use = 1
         """How many runs have had its id: callers may give one id to several runs, one after the other."""
