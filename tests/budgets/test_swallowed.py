@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import Document
 from langchain_core.documents.compressor import BaseDocumentCompressor
 from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.tools import StructuredTool
 from openai import AsyncOpenAI, OpenAI
 
+from budgets.agents import rows
 from budgets.fanout import ACME
 from budgets.test_raw_calls import CALL, Server, aclient, client
 from budgets.test_raw_cuts import CALL as STREAM
@@ -24,7 +28,7 @@ from budgets.test_raw_cuts import Wire, answer
 from budgets.test_raw_cuts import policy as cutting
 from budgets.test_traps import run
 from hooks.graphs import graph_of
-from scripted import PRICES
+from scripted import PRICES, ScriptedModel
 from spendgraph import (
     BudgetExceeded,
     Meter,
@@ -239,3 +243,83 @@ def test_a_raw_stream_that_was_cut_off_and_swallowed_comes_back(tmp_path: Path, 
         with pytest.raises(RefusalSwallowed) as caught:
             run(graph, {"n": 0}, meter.config(ACME), asynchronous=asynchronous)
         assert caught.value.refusal.reason == "stream_cut"
+
+
+class Searching(BaseRetriever):
+    """A retriever that asks a model, and makes do without it."""
+
+    model: Any
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document(_makes_do(self.model, run_manager))]
+
+    async def _aget_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document(await _amakes_do(self.model, run_manager))]
+
+
+def _below(manager: Any) -> Any:
+    """A retriever's run is nobody's parent unless it is said."""
+    return None if manager is None else {"callbacks": manager.get_child()}
+
+
+def _makes_do(model: Any, manager: Any = None) -> str:
+    try:
+        return str(model.invoke("hi", _below(manager)).text)
+    except BudgetExceeded:
+        return "sorry"
+
+
+async def _amakes_do(model: Any, manager: Any = None) -> str:
+    try:
+        return str((await model.ainvoke("hi", _below(manager))).text)
+    except BudgetExceeded:
+        return "sorry"
+
+
+def _tool_of(model: Any) -> Any:
+    def ask(question: str) -> str:
+        """Ask a model."""
+        return _makes_do(model)
+
+    async def aask(question: str) -> str:
+        """Ask a model."""
+        return await _amakes_do(model)
+
+    return StructuredTool.from_function(ask, aask)
+
+
+ROOTS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "tool": lambda model: (_tool_of(model), {"question": "hi"}),
+    "retriever": lambda model: (Searching(model=model), "hi"),
+}
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("in_a_task", [False, True], ids=["alone", "in a task"])
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_swallowed_refusal_comes_back_at_the_end_of_a_tool_or_retriever(
+    meter: Meter, root: str, in_a_task: bool, asynchronous: bool
+) -> None:
+    """Where it is the outermost run; the task is refused, and the step is booked."""
+    runnable, inputs = ROOTS[root](ScriptedModel())
+    block = meter.task(ACME) if in_a_task else nullcontext()
+    config = {} if in_a_task else meter.config(ACME)
+    with pytest.raises(RefusalSwallowed) as caught, block:
+        run(runnable, inputs, config, asynchronous=asynchronous)
+    assert isinstance(caught.value.refusal, BudgetExceeded)
+    assert rows(meter, "SELECT status FROM tasks") == [("refused",)]
+    assert rows(meter, "SELECT kind, status FROM steps") == [(root, "ok")]
+
+
+def test_a_tool_inside_a_graph_leaves_it_to_the_graphs_end(meter: Meter) -> None:
+    """The nodes after it run."""
+    said: list[str] = []
+    tool = _tool_of(ScriptedModel())
+
+    def node(_: Any) -> dict[str, int]:
+        said.append(tool.invoke({"question": "hi"}))
+        return {"n": 1}
+
+    with pytest.raises(RefusalSwallowed):
+        graph_of(node).invoke({"n": 0}, meter.config(ACME))
+    assert said == ["sorry"]

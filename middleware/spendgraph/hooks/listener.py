@@ -295,10 +295,15 @@ class Listener:
             self._open(run_id, run, "retriever", name or _class_name(serialized), inputs=inputs)
 
     def priced_end(self, run_id: UUID, result: object) -> None:
-        """A tool or retriever returned: its price may depend on the result."""
+        """A tool or retriever returned: its price may depend on the result.
+
+        Raises:
+            RefusalSwallowed: It is a root, a call inside was refused, and nobody dealt with that.
+        """
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
+        ignored = self._swallowed.ends_well(run)
         charge = self.tools.charge(run.step.name, result)
         self.recorder.close(
             run.step,
@@ -308,14 +313,17 @@ class Listener:
             quantity=charge.quantity,
             unit=charge.unit,
             note=charge.note,
-            end_task="finished" if run.owns_task else None,
+            end_task=None if not run.owns_task else "finished" if ignored is None else "refused",
         )
+        if ignored is not None:
+            raise ignored
 
     def priced_error(self, run_id: UUID, error: BaseException) -> None:
         """A tool or retriever failed: nothing is charged, the attempt is recorded."""
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
+        run.refused = None
         if is_pause(error) and run.parent is not None:
             run.parent.paused = True
         self.recorder.close(
