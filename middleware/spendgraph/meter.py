@@ -94,6 +94,7 @@ class Meter:
         self.listener = Listener(self.recorder, self.tools, object(), context)
         self.attribution = self.listener.attribution
         self.recorder.here = self.attribution.here
+        self.recorder.enclosing = self.attribution.enclosing
         self._handler: SpendCallbackHandler | None = None
         self._carries_threads = False
         weakref.finalize(self, DISPATCHER.detach, self.listener)

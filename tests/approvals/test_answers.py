@@ -5,6 +5,7 @@
 # pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ from approvals.asking import (
     resume,
     waiting,
 )
-from budgets.fanout import ACME, CALL_NANOUSD
+from budgets.fanout import ACME, CALL_NANOUSD, PRICES
 from scripted import ScriptedModel
 from spendgraph import ApprovalError, ApprovalRequired, Meter
 from spendgraph.hooks.refusals import ApprovalPause
 from spendgraph.ledger.approvals import Decision
+from spendgraph.policy import parse_policy
 
 EITHER = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 BY_ID = pytest.mark.parametrize("by_id", [False, True], ids=["single", "by-id"])
@@ -111,6 +113,32 @@ def test_nonsense_means_no(tmp_path: Path, said: str, by_id: bool) -> None:
         (row,) = meter.ledger.approvals()
         assert caught.value.reason == ("approval_denied" if by_id else "approval_unreadable")
         assert (row["state"], model.requests) == ("denied" if by_id else "pending", 0)
+
+
+@EITHER
+@pytest.mark.parametrize("unit", ["usd", "tokens", "calls"])
+@pytest.mark.parametrize(
+    "amount",
+    [float("inf"), float("nan"), 10**30, "9" * 5_000, 1e300, Decimal("Infinity"), Decimal("1e999999")],
+    ids=["inf", "nan", "10**30", "5000 digits", "1e300", "decimal inf", "decimal 1e999999"],
+)
+def test_an_amount_beyond_all_limits_means_no(
+    tmp_path: Path, amount: object, unit: str, asynchronous: bool
+) -> None:
+    """In every unit: a typed refusal, and a denial in the ledger."""
+    model = ScriptedModel()
+    graph = branching(model, 1, InMemorySaver())
+    policy = parse_policy(
+        f"{PRICES}\nbudgets: [{{name: cap, limit_{unit}: 0, thresholds: [{{at: 100%, do: approve}}]}}]"
+    )
+    with Meter(tmp_path / "ledger.db", policy=policy) as meter:
+        paused = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), asynchronous=asynchronous)
+        command = answered(paused, edit(amount), by_id=True)
+        with pytest.raises(ApprovalRequired, match="could not be read: expected an amount of") as caught:
+            go(graph, command, meter.config(thread_id="t"), asynchronous=asynchronous)
+        assert caught.value.reason == "approval_denied"
+        (row,) = meter.ledger.approvals()
+        assert (row["state"], model.requests) == ("denied", 0)
 
 
 def test_a_value_counts_in_the_run_that_brought_it(tmp_path: Path) -> None:

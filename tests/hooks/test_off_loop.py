@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from spendgraph import Refusal
 from spendgraph.hooks.off_loop import off_the_loop
 
 
@@ -71,3 +72,37 @@ def test_what_cannot_be_made_is_an_error_and_nothing_is_undone() -> None:
     with pytest.raises(LookupError):
         asyncio.run(off_the_loop(make, undone.append))
     assert undone == []
+
+
+def test_a_refusal_that_comes_after_the_caller_gave_up_counts_as_dealt_with() -> None:
+    """It reaches nobody who could ignore it."""
+    refusal = Refusal("no")
+    go = threading.Event()
+
+    def make() -> int:
+        go.wait()
+        raise refusal
+
+    async def main() -> None:
+        running = asyncio.create_task(off_the_loop(make, lambda _: None))
+        await asyncio.sleep(0.05)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        go.set()
+
+    asyncio.run(main())
+    assert refusal.is_handled
+
+
+def test_a_refusal_that_the_caller_hears_is_the_callers_to_deal_with() -> None:
+    """It is raised as it is."""
+    refusal = Refusal("no")
+
+    def make() -> int:
+        raise refusal
+
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(off_the_loop(make, lambda _: None))
+    assert caught.value is refusal
+    assert not refusal.is_handled

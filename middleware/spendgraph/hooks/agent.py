@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
 
+from spendgraph.errors import LedgerUnavailable
 from spendgraph.hooks.cheaper import Cheaper
 from spendgraph.hooks.handing_over import left_for_the_call
 from spendgraph.hooks.off_loop import off_the_loop
@@ -169,6 +170,10 @@ class BudgetMiddleware(AgentMiddleware[Any, Any, Any]):
         place = self._recorder.here()
         try:
             choice = self._degrading.choose(place, first)
+        except LedgerUnavailable as error:
+            if not self._recorder.outages.excuses(error, place.context):
+                raise
+            return None  # the call goes out as it is: whoever announces it writes that down
         except Exception as error:
             note_refusal_inside(self._meter.listener.attribution.enclosing(), error)
             raise

@@ -18,7 +18,7 @@ SILENT = object()
 
 def note_answer(run: Run, metadata: dict[str, Any] | None, inputs: object) -> None:
     """Remember, at a graph's start, whether it is resumed with a value for the one question that waits."""
-    thread_id = str((metadata or {}).get("thread_id") or "")
+    run.thread_id = thread_id = str((metadata or {}).get("thread_id") or "")
     answers = run.place.task.answers
     value = getattr(inputs, "resume", None) if type(inputs).__name__ == "Command" else None
     if value is not None:

@@ -40,6 +40,10 @@ _INLINE = "resume"
 """Who decided, where the run was resumed with the decision."""
 
 
+_MOST = 10**18
+"""Of nano-USD, tokens or calls: a billion dollars. Added to a limit, it still fits the ledger's integers."""
+
+
 class Answer(NamedTuple):
     """What somebody said: yes or no, how much in the budget's unit (`None`: as asked), and why.
 
@@ -269,7 +273,14 @@ def read_amount(amount: object, unit: str) -> int:
     """
     if isinstance(amount, bool) or not isinstance(amount, str | int | float | Decimal):
         raise ValueError(f"expected an amount, found {amount!r}")  # noqa: TRY004 - one kind of error for all that is wrong
-    read = dollars(amount, name="amount") if unit == "nanousd" else int(amount)
+    try:
+        read = _MOST + 1  # which is looked at first: an exponent is not to be written out
+        if isinstance(amount, str) or amount <= _MOST:
+            read = dollars(amount, name="amount") if unit == "nanousd" else int(amount)
+    except ArithmeticError as error:  # a Decimal that is no number
+        raise ValueError(f"expected an amount, found {amount!r}") from error
+    if read > _MOST:
+        raise ValueError("expected an amount that a limit can have, found a larger one")
     if read <= 0 or (unit != "nanousd" and str(read) != str(amount)):
         raise ValueError(f"expected an amount above 0, found {amount!r}")
     return read

@@ -23,8 +23,10 @@ from langchain_core.runnables.config import var_child_runnable_config
 from spendgraph.context import CostContext, TaskScope, around, current_scope, pseudonym
 from spendgraph.errors import ContextError
 from spendgraph.hooks.memory import RunMemory
+from spendgraph.hooks.nodes import entered
 from spendgraph.hooks.places import Place, Run, Task
 from spendgraph.hooks.surroundings import context_of, is_resume, langgraph_runtime, task_of, wins
+from spendgraph.hooks.swallowed import note_node
 from spendgraph.ids import new_id
 
 if TYPE_CHECKING:
@@ -271,7 +273,7 @@ class Attribution:
             self.recorder.decide(place, "context", "ignored", problem)
         ns = metadata.get("langgraph_checkpoint_ns")
         if ns:  # a node's run whose graph started before the meter was attached
-            run.place = self._entered(place, ns, metadata)
+            run.place = entered(place, ns, metadata)
         return run
 
     def _read(self, spend: dict[str, Any]) -> CostContext | None:
@@ -331,7 +333,8 @@ class Attribution:
             place = place.moved(parent_step_id=parent.step.step_id)
         ns = metadata.get("langgraph_checkpoint_ns")
         if ns is not None and ns != place.checkpoint_ns:
-            place = self._entered(place, ns, metadata)
+            place = entered(place, ns, metadata)
+            note_node(parent, ns)
         if self.resolver is not None and place.context.is_empty:
             place = self._resolved_late(place, metadata)
         if spend is not parent.spend and spend != parent.spend:
@@ -339,21 +342,6 @@ class Attribution:
             if own:
                 place = self._tagged(place, own)
         return place
-
-    def _entered(self, place: Place, ns: str, metadata: dict[str, Any]) -> Place:
-        attempts = place.task.attempts
-        attempts[ns] = attempts.get(ns, 0) + 1
-        steps = ns.partition(":")[0] if "|" not in ns else _node_path(ns)
-        inside = place.checkpoint_ns and not ns.startswith(f"{place.checkpoint_ns}|")
-        thread_id = metadata.get("thread_id")
-        entered = place.moved()
-        entered.checkpoint_ns = ns
-        entered.node = str(metadata.get("langgraph_node") or "")
-        entered.path = f"{place.path}/{steps}" if inside and place.path else steps
-        entered.attempt = attempts[ns]
-        if thread_id is not None:
-            entered.thread_id = str(thread_id)
-        return entered
 
     def _resolved_late(self, place: Place, metadata: dict[str, Any]) -> Place:
         """LangGraph's runtime is only there inside a node: a root without context is asked again."""
@@ -392,8 +380,3 @@ def _spend_of(metadata: dict[str, Any], inherited: dict[str, Any]) -> dict[str, 
         return {k: v for k, v in metadata.items() if k[:6] == "spend_"} or _NO_SPEND
     except TypeError:  # a host may use keys that are no text
         return {k: v for k, v in metadata.items() if str(k).startswith("spend_")} or _NO_SPEND
-
-
-def _node_path(ns: str) -> str:
-    """`outer/inner` of the checkpoint namespace `outer:<id>|inner:<id>`."""
-    return "/".join(part.partition(":")[0] for part in ns.split("|"))

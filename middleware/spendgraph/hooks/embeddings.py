@@ -14,7 +14,6 @@ from langchain_core.embeddings import Embeddings
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
-from spendgraph.ids import new_id
 from spendgraph.pricing import Reported, Usage
 
 if TYPE_CHECKING:
@@ -139,9 +138,7 @@ class _EmbeddingSteps:
         self._provider = provider
 
     def start(self, inputs: object, model: str = "") -> OpenStep:
-        return self._recorder.open(
-            new_id(),
-            self._recorder.here(),
+        return self._recorder.open_here(
             "embedding",
             self._name,
             provider=self._provider,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.budgets.ahead import LookAhead
 from spendgraph.budgets.authority import Call
+from spendgraph.errors import LedgerUnavailable
 from spendgraph.hooks.exceeding import exceeded
 from spendgraph.ids import new_id
 from spendgraph.ledger.asks import Ask, Envelope, Hold, Opening, Shortfall
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from spendgraph.budgets.authority import BudgetAuthority
     from spendgraph.hooks.asking import Asking
     from spendgraph.hooks.envelopes import Envelopes, Taker, Turn
+    from spendgraph.hooks.outage import Outages
     from spendgraph.hooks.places import Place
     from spendgraph.hooks.refusals import Refusal
     from spendgraph.ledger import Ledger
@@ -37,6 +39,7 @@ class Gating:
         authority: Which budgets count.
         asking: Asks people.
         loop_wait_s: How long an event loop waits for the ledger.
+        outages: Says which calls go out without a ledger.
         notifier: Tells people that a budget is full.
     """
 
@@ -46,8 +49,10 @@ class Gating:
         authority: BudgetAuthority,
         asking: Asking,
         loop_wait_s: float,
+        outages: Outages,
         notifier: Notifier | None = None,
     ) -> None:
+        self._outages = outages
         self._notifier = notifier
         self._ledger = ledger
         self._authority = authority
@@ -70,7 +75,7 @@ class Gating:
         """
         if nanousd is None:
             nanousd = self._ahead.cost(place.context.feature)
-        wants, budgets = self._windows(place, nanousd)
+        wants, budgets = self._ready_windows(place, nanousd)
         self._look(place, wants, budgets, nanousd)
 
     def ask_ahead(self, place: Place, nanousd: int) -> None:
@@ -83,12 +88,16 @@ class Gating:
         Raises:
             ApprovalPause: The graph pauses.
             ApprovalRequired: It cannot, or the answer was no.
-            LedgerUnavailable: The ledger cannot be written.
+            LedgerUnavailable: The ledger cannot be written, and the policy does not say `allow` for this environment.
         """
-        wants, budgets = self._windows(place, nanousd)
+        # Of the ledger nothing is asked before it is known that somebody may have to be.
+        wants, budgets = self._windows(place, nanousd, self._ledger.unpaid_time())
         asks = [budget.asks or bool(want.notes) for want, budget in zip(wants, budgets, strict=True)]
         if not any(asks):
             return  # whoever reserves finds out; there is nobody to be asked before
+        _, fault = self._outages.start(place.context)
+        if fault is not None:
+            return  # the call goes out in spite of the ledger, unless a budget says no without it
         blocking_first = sorted(range(len(wants)), key=asks.__getitem__)
         ask = Ask(
             tuple(wants[n] for n in blocking_first),
@@ -99,12 +108,19 @@ class Gating:
             is_question=True,
         )
         rounds: dict[str, int] = {}
-        while isinstance(found := self._found(ask), Shortfall):
+        try:
+            found = self._found(ask)
+        except LedgerUnavailable as error:
+            if not self._outages.excuses(error, place.context):
+                raise
+            return
+        while isinstance(found, Shortfall):
             budget = budgets[wants.index(found.want)]
             if not budget.asks and found.threshold is None:
                 return
             refusal = exceeded("The model call was not sent", "the next call may need", budget, found)
             self._ask(place, budget, found, refusal, rounds)
+            found = self._found(ask)
 
     def take(self, place: Place, taker: Taker, nanousd: int, envelopes: Envelopes, turn: Turn) -> None:
         """Set an amount aside for the place's task in every budget that limits money.
@@ -124,7 +140,7 @@ class Gating:
             ApprovalRequired: It cannot, or the answer was no.
             LedgerUnavailable: The ledger cannot be written.
         """
-        wants, budgets = self._windows(place, nanousd)
+        wants, budgets = self._ready_windows(place, nanousd)
         money = [n for n, want in enumerate(wants) if want.unit == "nanousd"]
         others = [n for n, want in enumerate(wants) if want.unit != "nanousd"]
         if others:
@@ -175,9 +191,14 @@ class Gating:
         if found.threshold is None:
             rounds[budget.name] = asked
 
-    def _windows(self, place: Place, nanousd: int) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
+    def _ready_windows(self, place: Place, nanousd: int) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
         self._ledger.ready()
-        task, now_us = place.task, self._ledger.now()
+        return self._windows(place, nanousd, self._ledger.now())
+
+    def _windows(
+        self, place: Place, nanousd: int, now_us: int
+    ) -> tuple[tuple[Want, ...], tuple[Budget, ...]]:
+        task = place.task
         context, thread_id = place.context, place.thread_id
         call = Call(
             context,

@@ -23,7 +23,7 @@ from spendgraph.hooks.handing_over import waiting
 from spendgraph.hooks.memory import number_of
 from spendgraph.hooks.outcomes import is_pause, task_status
 from spendgraph.hooks.raw_errors import is_lost
-from spendgraph.hooks.swallowed import note_admission, note_refusal, swallowed
+from spendgraph.hooks.swallowed import Swallowed, note_admission, note_refusal
 from spendgraph.pricing import CompletionBatches, Reported, read_langchain
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Listener:
         self.recorder = recorder
         self.tools = tools
         self.attribution = Attribution(recorder, owner, resolver, self._lost)
-        self._raises_swallowed = recorder.policy.on_swallowed == "raise"
+        self._swallowed = Swallowed(raises=recorder.policy.on_swallowed == "raise")
         self.installed = False
         self.closed = False
         self._runs = self.attribution.runs
@@ -124,13 +124,12 @@ class Listener:
         try:
             run.step = self.recorder.open(step_id, run.place, kind, name, run=run, **details)
         except Exception as error:  # a pause that somebody catches is a refusal ignored, too
-            note_refusal(run, getattr(error, "refusal", error))
+            note_refusal(run, error)
             if run.owns_task:  # a call by itself: LangChain announces no end of what was not let out
                 run.owns_task = False
                 self.recorder.end_task(run.place.task, task_status(error))
             raise
-        if run.parent is not None:
-            note_admission(run)
+        note_admission(run.parent)
 
     # Chains
 
@@ -147,6 +146,8 @@ class Listener:
         run = self._begin(run_id, parent_run_id, metadata, name=name, inputs=inputs, tags=tags, is_chain=True)
         if run is not None and (run.parent is None or type(inputs).__name__ == "Command"):
             note_answer(run, metadata, inputs)
+            if run.parent is None:
+                self._swallowed.begins(run, inputs)
 
     def chain_end(self, run_id: UUID) -> None:
         """A graph, node or chain ended.
@@ -159,9 +160,7 @@ class Listener:
             return
         parent = run.parent
         if parent is None:
-            ignored = None
-            if run.refused and not run.paused:
-                ignored = swallowed(run, raises=self._raises_swallowed)
+            ignored = self._swallowed.ends_well(run)
             status: TaskStatus = "refused" if ignored else "paused" if run.paused else "finished"
             self._root_ended(run, status)
             if ignored is not None:
@@ -174,10 +173,12 @@ class Listener:
         run = self._ending(run_id)
         if run is None:
             return
+        run.failed = True
         pauses = is_pause(error)
         if pauses and run.parent is not None:
             run.parent.paused = True
         if run.parent is None:
+            self._swallowed.fails(run)
             self._root_ended(run, "paused" if run.paused else task_status(error))
         elif run.place.task.open_steps and not pauses:
             self._settle_below(run)
@@ -294,10 +295,15 @@ class Listener:
             self._open(run_id, run, "retriever", name or _class_name(serialized), inputs=inputs)
 
     def priced_end(self, run_id: UUID, result: object) -> None:
-        """A tool or retriever returned: its price may depend on the result."""
+        """A tool or retriever returned: its price may depend on the result.
+
+        Raises:
+            RefusalSwallowed: It is a root, a call inside was refused, and nobody dealt with that.
+        """
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
+        ignored = self._swallowed.ends_well(run)
         charge = self.tools.charge(run.step.name, result)
         self.recorder.close(
             run.step,
@@ -307,14 +313,17 @@ class Listener:
             quantity=charge.quantity,
             unit=charge.unit,
             note=charge.note,
-            end_task="finished" if run.owns_task else None,
+            end_task=None if not run.owns_task else "finished" if ignored is None else "refused",
         )
+        if ignored is not None:
+            raise ignored
 
     def priced_error(self, run_id: UUID, error: BaseException) -> None:
         """A tool or retriever failed: nothing is charged, unless it may have paid without hearing of it."""
         run = self._ending(run_id)
         if run is None or run.step is None:
             return
+        run.refused = None
         if is_pause(error) and run.parent is not None:
             run.parent.paused = True
         self.recorder.close(
@@ -377,7 +386,7 @@ class Listener:
         steps = [
             step
             for step in list(run.place.task.open_steps.values())
-            if step.run is not None and step.run.is_inside(run)
+            if (below := step.run) is not None and below.is_inside(run)  # another thread may book it now
         ]
         self.recorder.settle(steps)
 

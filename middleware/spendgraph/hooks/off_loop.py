@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from spendgraph.hooks.outcomes import is_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from spendgraph.hooks.refusals import Refusal
 
 T = TypeVar("T")
 
@@ -23,7 +27,14 @@ async def off_the_loop(make: Callable[[], T], undo: Callable[[T], object]) -> T:
     made: list[T] = []
 
     def run() -> T:
-        result = make()
+        try:
+            result = make()
+        except Exception as error:
+            if not deciding.acquire(blocking=False) and is_refusal(error):
+                cast(
+                    "Refusal", error
+                ).handled()  # whoever asked has given up: it reaches nobody who could ignore it
+            raise
         made.append(result)
         if not deciding.acquire(blocking=False):
             undo(result)
@@ -32,6 +43,6 @@ async def off_the_loop(make: Callable[[], T], undo: Callable[[T], object]) -> T:
     try:
         return await asyncio.to_thread(run)
     except BaseException:
-        if not deciding.acquire(blocking=False):
+        if not deciding.acquire(blocking=False) and made:
             undo(made[0])
         raise

@@ -49,6 +49,10 @@ class Outages:
         """Whether calls of this context go out without a ledger."""
         return context.environment in self._lenient
 
+    def excuses(self, error: LedgerUnavailable, context: CostContext) -> bool:
+        """Whether a call of this context goes out although the ledger failed; not once a budget has said no."""
+        return not error.had_no_room and self.lets_out(context)
+
     def start(self, context: CostContext) -> tuple[int, str | None]:
         """When a step starts, and what is wrong with the ledger if the policy does not mind.
 

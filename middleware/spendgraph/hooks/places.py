@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
     from spendgraph.hooks.groups import Group
-    from spendgraph.hooks.refusals import Refusal
     from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.swallowed import Refused
     from spendgraph.ledger import Envelope
 
 
@@ -151,6 +151,7 @@ class Run:
 
     __slots__ = (
         "ended",
+        "failed",
         "group",
         "key",
         "owns_task",
@@ -160,6 +161,7 @@ class Run:
         "refused",
         "spend",
         "step",
+        "thread_id",
         "use",
     )
 
@@ -179,9 +181,13 @@ class Run:
         self.paused = False
         self.group: Group | None = None
         """The calls that LangChain announced together with it, until it ends."""
-        self.refused: list[tuple[Run | None, Refusal]] | None = None
-        """Of a root: calls inside that were refused, each with the run that made it."""
+        self.refused: Refused | None = None
+        """Of a root: calls inside that were refused."""
+        self.thread_id = ""
+        """Of a chain that is a root, or that is resumed: its thread."""
         self.ended = False
+        self.failed = False
+        """It ended with an exception; a node that did runs again when the graph goes on."""
         self.key: object = None
         self.use = 1
         """How many runs have had its id: callers may give one id to several runs, one after the other."""

@@ -15,7 +15,6 @@ from spendgraph.hooks.raw_requests import RawRequest, describe
 from spendgraph.hooks.raw_step import RawStep
 from spendgraph.hooks.raw_streams import MeteredManager, is_raw_response, metered
 from spendgraph.hooks.tool_prices import amount_used, dollars
-from spendgraph.ids import new_id
 from spendgraph.ledger.records import StepKind
 
 if TYPE_CHECKING:
@@ -175,15 +174,7 @@ class RawCalls:
             started_us = ended_us
         if started_us is not None and ended_us is not None and ended_us < started_us:
             raise ValueError(f"{said}: it ended ({ended}) before it started ({started})")
-        step = self._recorder.open(
-            new_id(),
-            self._recorder.here(),
-            known,
-            name,
-            fixed_nanousd=cost,
-            is_spent=True,
-            began_us=started_us,
-        )
+        step = self._recorder.open_here(known, name, fixed_nanousd=cost, is_spent=True, began_us=started_us)
         self._recorder.close(
             step,
             cost_nanousd=cost,

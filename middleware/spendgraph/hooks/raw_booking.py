@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer, unreadable
 from spendgraph.hooks.streams import received
-from spendgraph.ids import new_id
+from spendgraph.hooks.swallowed import note_refusal_inside
 from spendgraph.pricing import Reported, StreamReader, Usage
 from spendgraph.pricing.counts import field, items
 
@@ -44,9 +44,7 @@ class RawBooking:
         self._heard_anything = False
         self._is_complete = False
         self._unreadable = ""
-        self._step = recorder.open(
-            new_id(),
-            recorder.here(),
+        self._step = recorder.open_here(
             request.kind,
             request.name,
             provider=request.provider,
@@ -109,7 +107,11 @@ class RawBooking:
             BudgetExceeded: There is no room left.
             LedgerUnavailable: The ledger cannot be written.
         """
-        self._recorder.outgrown(self._step)
+        try:
+            self._recorder.outgrown(self._step)
+        except Exception as error:
+            note_refusal_inside(self._recorder.enclosing(), error)
+            raise
 
     def exhausted(self) -> None:
         """The stream came to its end."""

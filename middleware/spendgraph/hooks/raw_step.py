@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 from spendgraph.hooks.raw_errors import is_lost, outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
 from spendgraph.hooks.tool_prices import amount_used, dollars
-from spendgraph.ids import new_id
 from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.pricing import Reported, Usage
 
@@ -125,9 +124,7 @@ class RawStep:
     def __enter__(self) -> Self:
         if self._step is not None:
             raise RuntimeError(f"step {self._name!r} was entered before: a step is one billable act")
-        self._step = self._recorder.open(
-            new_id(),
-            self._recorder.here(),
+        self._step = self._recorder.open_here(
             self._kind,
             self._name,
             provider=self._provider,

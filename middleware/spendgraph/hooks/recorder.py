@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spendgraph.budgets.matching import Counter
 from spendgraph.errors import LedgerError, LedgerUnavailable
@@ -24,6 +24,7 @@ from spendgraph.hooks.posting import Posting
 from spendgraph.hooks.reserving import Reservations
 from spendgraph.hooks.rows import Ending, StepRows
 from spendgraph.hooks.steps import OpenStep
+from spendgraph.hooks.swallowed import note_admission, note_refusal_inside
 from spendgraph.ids import new_id
 from spendgraph.ledger.corrections import late_correction
 from spendgraph.ledger.holds import UNHEARD
@@ -77,6 +78,7 @@ class StepRecorder:
         self.prices = prices
         self.clock = ledger.unpaid_time
         self.here: Callable[[], Place] = self._nowhere
+        self.enclosing: Callable[[], Run | None] = lambda: None
         self.open_steps: dict[str, OpenStep] = {}
         self._settling = threading.RLock()
         self.envelopes = Envelopes(ledger)
@@ -181,6 +183,18 @@ class StepRecorder:
                 task.replays_left[place.checkpoint_ns, kind] = left - 1
                 step.is_replay = True
         task.open_steps[step_id] = self.open_steps[step_id] = step
+        return step
+
+    def open_here(self, kind: StepKind, name: str, **details: Any) -> OpenStep:
+        """Open a step of what LangChain does not announce, at this point of the program; takes and raises what `open` does."""
+        run = self.enclosing()
+        try:
+            step = self.open(new_id(), self.here(), kind, name, **details)
+        except Exception as error:
+            note_refusal_inside(run, error)
+            raise
+        if not details.get("is_spent"):  # money that is gone stands in for no call
+            note_admission(run)
         return step
 
     def outgrown(self, step: OpenStep) -> None:

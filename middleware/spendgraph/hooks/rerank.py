@@ -15,7 +15,6 @@ from langchain_core.documents.compressor import BaseDocumentCompressor
 from pydantic import ConfigDict, PrivateAttr
 
 from spendgraph.hooks.raw_errors import outcome_of, status_of
-from spendgraph.ids import new_id
 from spendgraph.pricing import Reported, Usage
 from spendgraph.pricing.counts import MOST_TOKENS, field
 
@@ -107,9 +106,7 @@ class MeteredReranker(BaseDocumentCompressor):
         self, documents: Sequence[Document], query: str
     ) -> tuple[OpenStep, BaseDocumentCompressor, _Billed]:
         recorder = self._meter.recorder
-        step = recorder.open(
-            new_id(),
-            recorder.here(),
+        step = recorder.open_here(
             "rerank",
             self.name,
             provider=self.provider,

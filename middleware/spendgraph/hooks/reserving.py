@@ -88,7 +88,7 @@ class Reservations:
         self._asking = Asking(ledger, policy.approvals, references, decide, self._loop_wait_s, notifier)
         self._notifier = notifier
         self._dear = DearCalls(policy.budgets, notifier)
-        self.gating = Gating(ledger, self.authority, self._asking, self._loop_wait_s, notifier)
+        self.gating = Gating(ledger, self.authority, self._asking, self._loop_wait_s, outages, notifier)
         self.streams = Streams(ledger, self.authority, rows, self._cut, self._loop_wait_s)
 
     def admit(

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from spendgraph.hooks.raw_errors import is_lost
 from spendgraph.hooks.tool_prices import ToolPrice, charged, dollars
 from spendgraph.hooks.tool_results import begun_later, booked_at_its_end
-from spendgraph.ids import new_id
 from spendgraph.money import usd
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class _Booked:
                 inner = function(*args, **kwargs)
                 if self._announced(self._recorder.here(), _caller()) is not None:
                     return inner
-                return begun_later(inner, lambda: self._open(self._recorder.here(), (args, kwargs)))
+                return begun_later(inner, lambda: self._open((args, kwargs)))
 
             return iterated
 
@@ -167,12 +166,11 @@ class _Booked:
 
             @functools.wraps(function)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
-                place = self._recorder.here()
-                announced = self._announced(place, _caller())
+                announced = self._announced(self._recorder.here(), _caller())
                 if announced is not None:
                     with _running(announced):
                         return await function(*args, **kwargs)
-                call = self._open(place, (args, kwargs))
+                call = self._open((args, kwargs))
                 try:
                     result = await function(*args, **kwargs)
                 except BaseException as error:
@@ -184,12 +182,11 @@ class _Booked:
 
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
-            place = self._recorder.here()
-            announced = self._announced(place, _caller())
+            announced = self._announced(self._recorder.here(), _caller())
             if announced is not None:
                 with _running(announced):
                     return function(*args, **kwargs)
-            call = self._open(place, (args, kwargs))
+            call = self._open((args, kwargs))
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:
@@ -199,8 +196,8 @@ class _Booked:
 
         return called
 
-    def _open(self, place: Place, inputs: object) -> _Call:
-        step = self._recorder.open(new_id(), place, "tool", self._name, inputs=inputs)
+    def _open(self, inputs: object) -> _Call:
+        step = self._recorder.open_here("tool", self._name, inputs=inputs)
         return _Call(self._recorder, step, self._price)
 
     def _announced(self, place: Place, caller: str) -> OpenStep | None:
