@@ -139,7 +139,7 @@ def test_a_retry_outside_reserves_anew(tmp_path: Path, asynchronous: bool) -> No
 @EITHER_WAY
 def test_a_retry_inside_reserves_for_itself(tmp_path: Path, asynchronous: bool) -> None:
     """The hold is taken over once; the second attempt is the handler's own to reserve, with the same bound."""
-    model = Talker(failures=[ConnectionError("gone")])
+    model = Talker(failures=[ConnectionRefusedError("gone")])
     held: list[Any] = []
     with metered(tmp_path, budget("0.01", reserve="strict")) as meter:
         model.before_answer = lambda: held.extend(rows(meter, "SELECT hold_id FROM holds"))

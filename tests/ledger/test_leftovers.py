@@ -28,6 +28,8 @@ ledger._writer._lock.acquire()  # nobody commits meanwhile
 ledger.book(HeldStep(tuple(step('left', cost_nanousd=3)), *ledger.reserve(ask('left', 3, want(3)))))
 """,
     "spool": """
+import spendgraph.ledger.thread
+spendgraph.ledger.thread._RETRY_S = 60  # however slow the machine is, it is killed first
 os.rename(PATH, PATH + '.away')
 try: ledger.post(UnheldStep(tuple(step('left', cost_nanousd=3)), (tuple(want(3))[:4],)))
 except Exception as error: print(error)
