@@ -2,7 +2,7 @@
 
 1.2 is the newest version that the Foundation's own validator has rules for; docs/focus.md maps every column, and the
 columns that later versions add. A row is a day's charges of one payer at one price; all rows add up to the ledger's
-total to the nano-dollar.
+total to the nano-dollar. `CommitmentDiscountStatus` is there, and empty, because a rule of the validator reads it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def focus_row(charge: dict[str, Any], account: str) -> dict[str, str]:
     price = f"{sku}@{charge['price_id'] or charge['cost_basis']}"
     cost = dollars(charge["cost_nanousd"])
     quantity = _quantity(charge)
-    unit = charge["unit"] if quantity else ""
+    unit = charge["unit"]
     is_correction = charge["entry"] == "correction"
     words = {
         "BillingAccountId": account,
@@ -92,7 +92,7 @@ def focus_row(charge: dict[str, Any], account: str) -> dict[str, str]:
         "ChargeDescription": f"{'Correction: ' if is_correction else ''}{service} of {sku}",
         "ChargeFrequency": "Usage-Based",
         "ConsumedUnit": unit,
-        "InvoiceId": "",
+        "CommitmentDiscountStatus": "",
         "InvoiceIssuerName": provider,
         "PricingCategory": "Standard" if charge["service_tier"] in _STANDARD_TIERS else "Other",
         "PricingUnit": unit,
@@ -102,7 +102,7 @@ def focus_row(charge: dict[str, Any], account: str) -> dict[str, str]:
         "ServiceName": service,
         "ServiceSubcategory": subcategory,
         "SkuId": sku,
-        "SkuMeter": unit or "Requests",
+        "SkuMeter": unit,
         "SkuPriceId": price,
         "SubAccountId": charge["workspace"],
         "SubAccountName": charge["workspace"],
@@ -126,6 +126,7 @@ def focus_row(charge: dict[str, Any], account: str) -> dict[str, str]:
         "EffectiveCost": cost,
         "ListCost": cost,
         **_periods(charge["day"]),
+        "InvoiceId": safe(f"provisional/{provider}/{_periods(charge['day'])['BillingPeriodStart'][:7]}"),
         "ConsumedQuantity": quantity,
         "PricingQuantity": quantity,
         "x_CacheReadTokens": str(charge["cache_read_tokens"]),
@@ -145,12 +146,13 @@ def _tags(*values: str) -> str:
 
 
 def _quantity(charge: dict[str, Any]) -> str:
-    """How much of the unit; a correction that changes no count has none."""
+    """How much of the unit, with a decimal point: the validator takes a column without one for whole numbers."""
     if charge["unit"] == "Tokens":
-        return str(charge["input_tokens"] + charge["output_tokens"])
+        return f"{charge['input_tokens'] + charge['output_tokens']}.0"
     if charge["unit"] == "Requests":
-        return str(charge["calls"])
-    return "" if charge["quantity"] is None else number(charge["quantity"])
+        return f"{charge['calls']}.0"
+    text = number(charge["quantity"])
+    return text if "." in text else f"{text}.0"
 
 
 @lru_cache(maxsize=400)
@@ -171,7 +173,7 @@ _EXAMPLE: Final[dict[str, Any]] = dict.fromkeys(
     "cost_nanousd input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens calls day".split(), 0
 ) | dict.fromkeys(
     ["provider", "owner_team", "item", "price_id", "cost_basis", "unit", "entry", "service_tier", *TAGS], ""
-) | {"kind": "other", "quantity": None, "unattributed": False}
+) | {"kind": "other", "quantity": 0.0, "unattributed": False}
 
 COLUMNS: Final = tuple(sorted(focus_row(_EXAMPLE, "-"), key=lambda name: (name.startswith("x_"), name)))
 """FOCUS's columns by name, then our own."""

@@ -36,8 +36,7 @@ SELECT
     ELSE s.name END AS item,
   coalesce(s.price_id, '') AS price_id,
   CASE WHEN s.quantity IS NOT NULL AND s.unit <> '' THEN s.unit
-    WHEN s.kind IN {_TOKEN_KINDS} THEN 'Tokens'
-    WHEN s.entry = 'correction' THEN '' ELSE 'Requests' END AS unit,
+    WHEN s.kind IN {_TOKEN_KINDS} THEN 'Tokens' ELSE 'Requests' END AS unit,
   s.missing_tags <> '' AS unattributed,
   {", ".join(f'c."{tag}"' for tag in TAGS)},
   count(*) FILTER (WHERE s.entry = 'charge') AS calls,
@@ -47,7 +46,7 @@ SELECT
   sum(s.cache_read_tokens)::BIGINT AS cache_read_tokens,
   sum(s.cache_write_5m_tokens + s.cache_write_1h_tokens)::BIGINT AS cache_write_tokens,
   sum(s.reasoning_tokens)::BIGINT AS reasoning_tokens,
-  sum(s.quantity) AS quantity
+  coalesce(sum(s.quantity), 0.0) AS quantity
 FROM steps AS s JOIN contexts AS c ON c.context_id = s.context_id
 WHERE (getvariable('since') IS NULL OR s.started_us >= getvariable('since'))
   AND (getvariable('until') IS NULL OR s.started_us < getvariable('until'))
