@@ -29,7 +29,9 @@ def export(
         str | None, typer.Option("--to", metavar="DATE", help="The day (or time) that is not in it any more.")
     ] = None,
     month: Annotated[str | None, typer.Option("--month", help="A month such as 2026-08, instead.")] = None,
-    timezone: Annotated[str, typer.Option("--timezone", help="Whose midnight a date is; FOCUS is UTC.")] = "UTC",
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="Whose midnight a date is; FOCUS is UTC.")
+    ] = "UTC",
     account: Annotated[
         str, typer.Option("--account", help="The billing account in FOCUS rows.")
     ] = "spendgraph",
@@ -40,7 +42,13 @@ def export(
     Without a period everything is written. The cost of what was written is said, and is the ledger's.
     """
     from spendgraph.money import format_usd
-    from spendgraph_reports.exports import FOCUS_VERSION, export_csv, export_focus, export_json, export_parquet
+    from spendgraph_reports.exports import (
+        FOCUS_VERSION,
+        export_csv,
+        export_focus,
+        export_json,
+        export_parquet,
+    )
     from spendgraph_reports.period import Period
 
     try:

@@ -123,10 +123,13 @@ def _explanation(found: Reconciliation, limit: int) -> Table:
     for name in ("day", "model", "invoice", "ledger", "difference", "why"):
         table.add_column(name, justify="right" if name in {"invoice", "ledger", "difference"} else "left")
     invoice, ledger, difference = (
-        _shown([getattr(row, name) for row in rows], found.unit) for name in ("invoice", "ledger", "difference")
+        _shown([getattr(row, name) for row in rows], found.unit)
+        for name in ("invoice", "ledger", "difference")
     )
     for row, *cells in zip(rows, invoice, ledger, difference, strict=True):
-        table.add_row("month" if row.day is None else row.day.isoformat(), plain(row.model), *cells, row.cause)
+        table.add_row(
+            "month" if row.day is None else row.day.isoformat(), plain(row.model), *cells, row.cause
+        )
     return table
 
 

@@ -51,22 +51,18 @@ def _attach(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> int:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, through: int) -> None:
-    """The columns' names, then each row as a JSON array, then how many there were."""
+    """The columns' names, then each row as a JSON array, then an object that ends them."""
     answer = connection.execute(sql)
     _say({"columns": [column[0] for column in answer.description or []], "through_seq": through})
-    count = 0
     while rows := answer.fetchmany(_FETCH):
         sys.stdout.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        count += len(rows)
-    _say({"rows": count})
+    _say({})
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, job: dict[str, Any], through: int) -> None:
     """Write the answer as Parquet, and say what the written file holds."""
     to = _quoted(job["to"])
-    connection.execute(
-        f"COPY ({job['sql']}) TO {to} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
-    )
+    connection.execute(f"COPY ({job['sql']}) TO {to} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
     found = connection.execute(
         f"SELECT count(*), coalesce(sum({job['money']}), 0)::BIGINT FROM read_parquet({to})"  # noqa: S608 - our own column
     ).fetchone()

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -72,12 +72,10 @@ def ask(ledger: str | Path, question: Question) -> Iterator[dict[str, Any]]:
     """
     with _answering(ledger, question, to=None) as stdout:
         names: list[str] = _line(next(stdout, b"")).get("columns", [])
-        count = 0
         for line in stdout:
             row = _line(line)
             if isinstance(row, dict):  # the last line, or one that was cut
                 break
-            count += 1
             yield dict(zip(names, row, strict=True))
 
 
@@ -105,11 +103,13 @@ def copy_to_parquet(
 @contextmanager
 def _answering(
     ledger: str | Path, question: Question, *, to: Path | None, money: str = ""
-) -> Iterator[IO[bytes]]:
+) -> Generator[IO[bytes]]:
     """The child's output; that it went well is known when it ends."""
     place = LedgerReader.at(ledger).place
     if place.in_memory:
-        raise LedgerError("expected a ledger in a file: another process reads it, and cannot see one in memory")
+        raise LedgerError(
+            "expected a ledger in a file: another process reads it, and cannot see one in memory"
+        )
     extension = str(_extension())
     with (
         tempfile.TemporaryDirectory(prefix="spendgraph-") as spill,
@@ -134,7 +134,7 @@ def _answering(
         job.write(json.dumps(wanted).encode())
         job.seek(0)
         # -P: the folder of the program is no place to import from. The path is ours: an editable install, a test.
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", str(_PROGRAM)],
             stdin=job,
             stdout=subprocess.PIPE,
@@ -178,5 +178,7 @@ def _extension() -> Path:
         )
     (*files,) = Path(found.origin).parent.rglob("sqlite_scanner.duckdb_extension")
     if not files:
-        raise ReportsUnavailable(f"the package {EXTENSION} holds no extension for this platform; install it again")
+        raise ReportsUnavailable(
+            f"the package {EXTENSION} holds no extension for this platform; install it again"
+        )
     return files[0]

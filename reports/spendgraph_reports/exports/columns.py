@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from spendgraph.ledger import ContextRow
+
 Kind = Literal["text", "integer", "real", "dollars", "time"]
 
 
@@ -49,10 +51,7 @@ STEP: Final = (
 )
 """Every column of `steps` and every tag, except LangGraph's checkpoint namespace."""
 
-TAGS: Final = frozenset(
-    "feature team workload_class tenant environment user version template template_version workspace project"
-    " cost_center priority extra".split()
-)
+TAGS: Final = frozenset(ContextRow._fields)
 """Those that come from `contexts`."""
 
 

@@ -142,7 +142,9 @@ def focus_row(charge: dict[str, Any], account: str) -> dict[str, str]:
 @lru_cache(maxsize=10_000)
 def _tags(*values: str) -> str:
     """FOCUS's key-value format: one flat JSON object."""
-    return json.dumps({tag: value for tag, value in zip(TAGS, values, strict=True) if value}, ensure_ascii=False)
+    return json.dumps(
+        {tag: value for tag, value in zip(TAGS, values, strict=True) if value}, ensure_ascii=False
+    )
 
 
 def _quantity(charge: dict[str, Any]) -> str:
@@ -169,11 +171,24 @@ def _periods(day: int) -> dict[str, str]:
     }
 
 
-_EXAMPLE: Final[dict[str, Any]] = dict.fromkeys(
-    "cost_nanousd input_tokens output_tokens cache_read_tokens cache_write_tokens reasoning_tokens calls day".split(), 0
-) | dict.fromkeys(
-    ["provider", "owner_team", "item", "price_id", "cost_basis", "unit", "entry", "service_tier", *TAGS], ""
-) | {"kind": "other", "quantity": 0.0, "unattributed": False}
+_COUNTS: Final = (
+    "day",
+    "calls",
+    "cost_nanousd",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+_WORDS: Final = ("provider", "owner_team", "service_tier", "cost_basis", "entry", "item", "price_id", "unit")
+_EXAMPLE: Final[dict[str, Any]] = {
+    **dict.fromkeys(_COUNTS, 0),
+    **dict.fromkeys((*_WORDS, *TAGS), ""),
+    "kind": "other",
+    "quantity": 0.0,
+    "unattributed": False,
+}
 
 COLUMNS: Final = tuple(sorted(focus_row(_EXAMPLE, "-"), key=lambda name: (name.startswith("x_"), name)))
 """FOCUS's columns by name, then our own."""

@@ -26,17 +26,17 @@ TAGS: Final = (
     "priority",
 )
 
-_TOKEN_KINDS: Final = "('model', 'embedding', 'rerank')"
+_COUNTED_IN_TOKENS: Final = "('model', 'embedding', 'rerank')"
 
 _CHARGES: Final = f"""\
 SELECT
   s.started_us // {DAY_US} AS day,
   s.provider, s.kind, s.owner_team, s.service_tier, s.cost_basis, s.entry,
-  CASE WHEN s.kind IN {_TOKEN_KINDS} THEN coalesce(nullif(s.model, ''), nullif(s.model_requested, ''), s.name)
+  CASE WHEN s.kind IN {_COUNTED_IN_TOKENS} THEN coalesce(nullif(s.model, ''), nullif(s.model_requested, ''), s.name)
     ELSE s.name END AS item,
   coalesce(s.price_id, '') AS price_id,
   CASE WHEN s.quantity IS NOT NULL AND s.unit <> '' THEN s.unit
-    WHEN s.kind IN {_TOKEN_KINDS} THEN 'Tokens' ELSE 'Requests' END AS unit,
+    WHEN s.kind IN {_COUNTED_IN_TOKENS} THEN 'Tokens' ELSE 'Requests' END AS unit,
   s.missing_tags <> '' AS unattributed,
   {", ".join(f'c."{tag}"' for tag in TAGS)},
   count(*) FILTER (WHERE s.entry = 'charge') AS calls,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from spendgraph_reports.errors import ExportError
 
 
 @contextmanager
-def replacing(target: Path, ledger: str | Path) -> Iterator[Path]:
+def replacing(target: Path, ledger: str | Path) -> Generator[Path]:
     """An empty file of mode 0600 beside the target, which takes its place when the block ends well.
 
     Args:

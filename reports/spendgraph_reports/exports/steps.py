@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,7 @@ def _steps(ledger: str | Path, period: Period) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[TextIO]:
+def _text(path: Path) -> Generator[TextIO]:
     # A tag may hold half of a surrogate pair, which is no UTF-8: it is escaped rather than lost with the whole export.
     with path.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file:
         yield file

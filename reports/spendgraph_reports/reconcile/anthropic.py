@@ -12,7 +12,7 @@ from typing import Any
 
 from spendgraph_reports.errors import InvoiceError
 from spendgraph_reports.reconcile.lines import InvoiceLine
-from spendgraph_reports.reconcile.tables import Table, read_pages, read_table, results, value_cell
+from spendgraph_reports.reconcile.tables import Table, as_object, read_pages, read_table, results, value_cell
 
 PROVIDER = "anthropic"
 NOT_GROUPED = "(all models)"
@@ -77,7 +77,7 @@ def _json(text: str, file: str) -> Iterator[InvoiceLine]:
 
 
 def _tokens(file: str, path: str, result: dict[str, Any]) -> int:
-    written = result.get("cache_creation") or {}
+    written = as_object(result.get("cache_creation")) or {}
     return sum(value_cell(file, f"{path}.{name}", result.get(name)).count() for name in _JSON_COUNTS) + sum(
         value_cell(file, f"{path}.cache_creation.{name}", written.get(name)).count() for name in _JSON_WRITES
     )

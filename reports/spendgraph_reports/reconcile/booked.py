@@ -60,4 +60,4 @@ def booked(ledger: str | Path, period: Period, provider: str | None) -> Iterator
     """
     parameters = {"since": period.since_us, "until": period.until_us, "provider": provider}
     for row in ask(ledger, Question(_BOOKED, parameters)):
-        yield Booked(**{**row, "day": _EPOCH + timedelta(days=row["day"])})
+        yield Booked(day=_EPOCH + timedelta(days=row.pop("day")), **row)

@@ -199,16 +199,18 @@ def _rows(billed: Sequence[InvoiceLine], mine: Sequence[Booked], unit: Unit) -> 
         return (day if has_days else None, shown[model] if has_models else everything)
 
     invoice: defaultdict[tuple[date | None, str], int] = defaultdict(int)
-    held: defaultdict[tuple[date | None, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    held: defaultdict[tuple[date | None, str], tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
     for line in billed:
         invoice[key(line.day, line.model)] += _amount(line, unit)
     for row in mine:
-        sums = held[key(row.day, row.model)]
-        sums[0] += row.cost_nanousd if unit == "nanousd" else row.tokens
-        sums[1] += row.estimated_nanousd if unit == "nanousd" else row.estimated_tokens
-        sums[2] += row.unpriced_steps if unit == "nanousd" else 0
+        amount, estimated, unpriced = held[key(row.day, row.model)]
+        held[key(row.day, row.model)] = (
+            amount + (row.cost_nanousd if unit == "nanousd" else row.tokens),
+            estimated + (row.estimated_nanousd if unit == "nanousd" else row.estimated_tokens),
+            unpriced + (row.unpriced_steps if unit == "nanousd" else 0),
+        )
     keys = invoice.keys() | held.keys()
-    rows = [Row(day, model, invoice[day, model], *held[day, model], unit=unit) for day, model in keys]
+    rows = [Row(day, model, invoice[day, model], *held[day, model], unit) for day, model in keys]
     return sorted(rows, key=lambda row: (-abs(row.difference), row.day or _EPOCH, row.model))
 
 

@@ -113,7 +113,9 @@ def _decimal(cell: Cell, *, decimal_comma: bool) -> Decimal:
     if decimal_comma:
         text = text.translate({ord("."): ",", ord(","): "."})
     if not text.isascii() or not _AMOUNT.fullmatch(text):
-        raise cell.wrong("an amount of dollars such as 12.34" if not decimal_comma else "an amount such as 12,34")
+        raise cell.wrong(
+            "an amount of dollars such as 12.34" if not decimal_comma else "an amount such as 12,34"
+        )
     try:
         return Decimal(text.replace("$", "").replace(",", ""))
     except InvalidOperation:

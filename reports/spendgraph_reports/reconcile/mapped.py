@@ -9,7 +9,7 @@ from typing import Any
 
 from spendgraph_reports.errors import InvoiceError
 from spendgraph_reports.reconcile.lines import InvoiceLine
-from spendgraph_reports.reconcile.tables import read_table, read_text
+from spendgraph_reports.reconcile.tables import as_object, read_table, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,16 @@ class ColumnMap:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 0
-            raise InvoiceError(str(path), expected="YAML", found=str(error).split("\n")[0], line=line) from error
-        if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
-            raise InvoiceError(str(path), expected="names and texts, such as 'cost: Amount'", found=repr(document)[:80])
+            raise InvoiceError(
+                str(path), expected="YAML", found=str(error).split("\n")[0], line=line
+            ) from error
+        values = as_object(document)
+        if values is None or not all(isinstance(value, str) for value in values.values()):
+            raise InvoiceError(
+                str(path), expected="names and texts, such as 'cost: Amount'", found=repr(document)[:80]
+            )
         try:
-            return cls.of(document)
+            return cls.of(values)
         except ValueError as error:
             raise InvoiceError(str(path), expected="a column map", found=str(error)) from error
 

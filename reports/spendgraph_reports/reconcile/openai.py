@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from spendgraph_reports.errors import InvoiceError
 from spendgraph_reports.reconcile.lines import InvoiceLine
-from spendgraph_reports.reconcile.tables import Table, read_pages, read_table, results, value_cell
+from spendgraph_reports.reconcile.tables import Table, as_object, read_pages, read_table, results, value_cell
 
 PROVIDER = "openai"
 NOT_GROUPED = "(all models)"
@@ -63,8 +63,8 @@ def _usage(table: Table) -> Iterator[InvoiceLine]:
 def _json(text: str, file: str) -> Iterator[InvoiceLine]:
     for path, bucket, result in results(read_pages(text, file), file):
         day = value_cell(file, f"{path}, its bucket's start_time", bucket.get("start_time")).day()
-        amount = result.get("amount")
-        if isinstance(amount, dict):
+        amount = as_object(result.get("amount"))
+        if amount is not None:
             value_cell(file, f"{path}.amount.currency", amount.get("currency")).currency()
             cost = value_cell(file, f"{path}.amount.value", amount.get("value")).dollars()
             yield InvoiceLine(_model(str(result.get("line_item") or "")), day, cost)

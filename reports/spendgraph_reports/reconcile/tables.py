@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from spendgraph_reports.errors import InvoiceError
 from spendgraph_reports.reconcile.lines import Cell
@@ -29,7 +29,9 @@ def read_text(path: Path) -> str:
             raise InvoiceError(name, expected=f"a file of at most {MAX_BYTES:,} bytes", found="a larger one")
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InvoiceError(name, expected="a file that can be read", found=error.strerror or str(error)) from error
+        raise InvoiceError(
+            name, expected="a file that can be read", found=error.strerror or str(error)
+        ) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InvoiceError(name, expected="text in UTF-8", found="other bytes", line=line) from error
@@ -52,7 +54,11 @@ class Table:
         for name in names:
             if name not in self.names:
                 raise InvoiceError(
-                    self.file, expected="this column", found=f"only {', '.join(self.names)}", line=1, column=name
+                    self.file,
+                    expected="this column",
+                    found=f"only {', '.join(self.names)}",
+                    line=1,
+                    column=name,
                 )
 
     def cells(self) -> Iterator[Row]:
@@ -121,10 +127,15 @@ def read_pages(text: str, file: str) -> list[dict[str, Any]]:
     except ValueError as error:
         line = getattr(error, "lineno", 0)
         raise InvoiceError(file, expected="JSON", found=str(error), line=line) from error
-    pages: list[Any] = document if isinstance(document, list) else [document]
-    for number, page in enumerate(pages):
-        if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-            raise InvoiceError(file, expected="a page with a list 'data'", found=shown(page), column=f"page {number}")
+    found = as_list(document)
+    pages: list[dict[str, Any]] = []
+    for number, page in enumerate([document] if found is None else found):
+        content = as_object(page)
+        if content is None or as_list(content.get("data")) is None:
+            raise InvoiceError(
+                file, expected="a page with a list 'data'", found=shown(page), column=f"page {number}"
+            )
+        pages.append(content)
     if not pages or pages[-1].get("has_more"):
         raise InvoiceError(
             file, expected="the report's last page, too (several pages stand in one list)", found="has_more: true",
@@ -133,7 +144,9 @@ def read_pages(text: str, file: str) -> list[dict[str, Any]]:
     return pages
 
 
-def results(pages: Iterable[dict[str, Any]], file: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def results(
+    pages: Iterable[dict[str, Any]], file: str
+) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Every result of every bucket, with its path and its bucket.
 
     Raises:
@@ -142,14 +155,28 @@ def results(pages: Iterable[dict[str, Any]], file: str) -> Iterator[tuple[str, d
     for page in pages:
         for at, bucket in enumerate(page["data"]):
             place = f"data[{at}]"
-            found = bucket.get("results") if isinstance(bucket, dict) else None
-            if not isinstance(found, list):
-                raise InvoiceError(file, expected="a bucket with a list 'results'", found=shown(bucket), column=place)
-            for number, result in enumerate(found):
+            content = as_object(bucket)
+            found = None if content is None else as_list(content.get("results"))
+            if content is None or found is None:
+                raise InvoiceError(
+                    file, expected="a bucket with a list 'results'", found=shown(bucket), column=place
+                )
+            for number, value in enumerate(found):
                 path = f"{place}.results[{number}]"
-                if not isinstance(result, dict):
-                    raise InvoiceError(file, expected="an object", found=shown(result), column=path)
-                yield path, bucket, result
+                result = as_object(value)
+                if result is None:
+                    raise InvoiceError(file, expected="an object", found=shown(value), column=path)
+                yield path, content, result
+
+
+def as_object(value: object) -> dict[str, Any] | None:
+    """A JSON value as the object it is, or None."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def as_list(value: object) -> list[Any] | None:
+    """A JSON value as the list it is, or None."""
+    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType] - any values
 
 
 def value_cell(file: str, path: str, value: object) -> Cell:
