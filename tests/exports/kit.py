@@ -10,7 +10,9 @@ from ledger.rows import ACME, GLOBEX, START_US, context_row, step, task
 from spendgraph.ledger import Ledger
 from spendgraph_reports.period import DAY_US
 
-HOSTILE = context_row(feature="=cmd|' /C calc'!A0", team="support", tenant="+evil;=1+1", environment="production")
+HOSTILE = context_row(
+    feature="=cmd|' /C calc'!A0", team="support", tenant="+evil;=1+1", environment="production"
+)
 TOTAL = 26_740_000_000 + 2 + 4_999_999 + 5_000 - 1_000
 """What the steps of `write_books` cost in all, in nano-USD."""
 

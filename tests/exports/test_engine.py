@@ -54,7 +54,7 @@ def test_an_answer_may_be_left_early(books: Path) -> None:
     """The process behind it ends with the first row taken."""
     rows = ask(books, Question("SELECT range AS n FROM range(1000000)"))
     assert next(rows) == {"n": 0}
-    rows.close()  # type: ignore[attr-defined] - a generator
+    rows.close()
 
 
 def test_asking_takes_no_lock_from_a_meter_beside_it(books: Path) -> None:
@@ -78,4 +78,6 @@ def test_asking_takes_no_lock_from_a_meter_beside_it(books: Path) -> None:
 def test_asking_imports_no_duckdb_here() -> None:
     """The process that asks never loads it."""
     program = "import sys, spendgraph_reports.engine; sys.exit('duckdb' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30, env={"PYTHONPATH": ":".join(sys.path)})
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=30, env={"PYTHONPATH": ":".join(sys.path)}
+    )

@@ -34,21 +34,35 @@ def test_billed_cost_sums_to_the_ledgers_total(rows: dict[str, dict[str, str]]) 
 def test_quantity_is_in_tokens(rows: dict[str, dict[str, str]]) -> None:
     """Input and output; of a tool its own unit."""
     model, tool = rows["Model inference of openai/gpt-5"], rows["Tool calls of acme-inc/web_search"]
-    assert (model["ConsumedQuantity"], model["ConsumedUnit"], model["PricingUnit"]) == ("14.0", "Tokens", "Tokens")
+    assert (model["ConsumedQuantity"], model["ConsumedUnit"], model["PricingUnit"]) == (
+        "14.0",
+        "Tokens",
+        "Tokens",
+    )
     assert (tool["ConsumedQuantity"], tool["ConsumedUnit"]) == ("2.5", "pages")
 
 
 def test_periods_are_half_open(rows: dict[str, dict[str, str]]) -> None:
     """A day's charges in a calendar month; the next begins where they end."""
     row = rows["Model inference of openai/gpt-5"]
-    assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == ("2026-09-21T00:00:00Z", "2026-09-22T00:00:00Z")
-    assert (row["BillingPeriodStart"], row["BillingPeriodEnd"]) == ("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z")
+    assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == (
+        "2026-09-21T00:00:00Z",
+        "2026-09-22T00:00:00Z",
+    )
+    assert (row["BillingPeriodStart"], row["BillingPeriodEnd"]) == (
+        "2026-09-01T00:00:00Z",
+        "2026-10-01T00:00:00Z",
+    )
 
 
 def test_a_correction_is_a_row_of_its_own(rows: dict[str, dict[str, str]]) -> None:
     """With signed differences, in the period of the step it corrects."""
     row = rows["Correction: Model inference of anthropic/claude"]
-    assert (row["ChargeClass"], row["BilledCost"], row["ConsumedQuantity"]) == ("Correction", "-0.000001", "-4.0")
+    assert (row["ChargeClass"], row["BilledCost"], row["ConsumedQuantity"]) == (
+        "Correction",
+        "-0.000001",
+        "-4.0",
+    )
     assert row["ChargePeriodStart"] == "2026-09-21T00:00:00Z"
 
 

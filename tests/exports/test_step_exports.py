@@ -19,7 +19,9 @@ from spendgraph_reports.exports import Exported, export_csv, export_json, export
 from spendgraph_reports.exports.cells import safe
 from spendgraph_reports.period import Period
 
-WRITERS = pytest.mark.parametrize("write", [export_csv, export_json, export_parquet], ids=["csv", "json", "parquet"])
+WRITERS = pytest.mark.parametrize(
+    "write", [export_csv, export_json, export_parquet], ids=["csv", "json", "parquet"]
+)
 
 
 @WRITERS

@@ -62,7 +62,10 @@ def test_exports_add_up_to_the_ledger(rows: list[StepRow], first: int, days: int
         with Ledger.open(books) as ledger:
             ledger.post(ACME, GLOBEX, task(), *rows)
             (spent,) = ledger.spend() or [{"cost_nanousd": 0}]
-        everything, part = sum(row.cost_nanousd for row in rows), total(rows, period.since_us, period.until_us)
+        everything, part = (
+            sum(row.cost_nanousd for row in rows),
+            total(rows, period.since_us, period.until_us),
+        )
         assert spent["cost_nanousd"] == everything
         for write in (export_csv, export_json, export_parquet, export_focus):
             assert write(books, Path(folder, "out"), period).cost_nanousd == part

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -62,7 +62,7 @@ class Copied:
     through_seq: int
 
 
-def ask(ledger: str | Path, question: Question) -> Iterator[dict[str, Any]]:
+def ask(ledger: str | Path, question: Question) -> Generator[dict[str, Any], None, None]:
     """The rows of an answer as they come, by column name.
 
     Raises:
