@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us, to_us
@@ -78,7 +79,16 @@ def iso(microseconds: int) -> str:
     >>> iso(0), iso(1_500_000)
     ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z')
     """
-    return from_us(microseconds).isoformat().removesuffix("+00:00") + "Z"
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    day, second = divmod(seconds, 86_400)
+    text = f"{_date(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+    return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
+
+
+@lru_cache(maxsize=1_000)
+def _date(day: int) -> str:
+    """ISO text of a day since 1970: millions of steps fall on few days."""
+    return from_us(day * DAY_US).date().isoformat()
 
 
 def _moment(text: str | None, zone: str) -> int | None:

@@ -17,8 +17,8 @@ import duckdb
 _FETCH = 2_000
 
 
-def main() -> int:
-    """Answer the job on stdin; what fails is JSON on stderr and exit code 1."""
+def main() -> None:
+    """Answer the job on stdin; what fails is the last line."""
     os.umask(0o077)
     job = json.load(sys.stdin)
     try:
@@ -29,9 +29,7 @@ def main() -> int:
             else:
                 _rows(connection, job["sql"], through)
     except (duckdb.Error, OSError, ValueError) as error:
-        json.dump({"error": str(error)}, sys.stderr)
-        return 1
-    return 0
+        _say({"error": str(error)})
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> int:
@@ -85,4 +83,4 @@ def _literal(value: int | str | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -71,12 +71,15 @@ def ask(ledger: str | Path, question: Question) -> Generator[dict[str, Any], Non
         QueryError: The question failed.
     """
     with _answering(ledger, question, to=None) as stdout:
-        names: list[str] = _line(next(stdout, b"")).get("columns", [])
+        first = _line(next(stdout, b""))
+        names: list[str] = first.get("columns", [])
+        row: Any = first
         for line in stdout:
             row = _line(line)
             if isinstance(row, dict):  # the last line, or one that was cut
                 break
             yield dict(zip(names, row, strict=True))
+    _expect_answer(ledger, row)
 
 
 def copy_to_parquet(
@@ -97,6 +100,7 @@ def copy_to_parquet(
     """
     with _answering(ledger, question, to=to, money=money) as stdout:
         said = _line(next(stdout, b""))
+    _expect_answer(ledger, said)
     return Copied(**said)
 
 
@@ -151,7 +155,10 @@ def _answering(
                     child.kill()
         if child.returncode:
             errors.seek(0)
-            raise QueryError(f"a question to the ledger {place.name} failed: {_said(errors.read())}")
+            said = errors.read().decode(errors="replace").strip()[-500:]
+            raise QueryError(
+                f"a question to the ledger {place.name} failed: the process ended with {child.returncode}: {said}"
+            )
 
 
 def _line(line: bytes) -> Any:
@@ -162,12 +169,9 @@ def _line(line: bytes) -> Any:
         return {}
 
 
-def _said(stderr: bytes) -> str:
-    text = stderr.decode(errors="replace").strip()
-    try:
-        return str(json.loads(text)["error"])
-    except (ValueError, KeyError, TypeError):
-        return text[-500:] or "the process ended without a word"
+def _expect_answer(ledger: str | Path, last: dict[str, Any]) -> None:
+    if "error" in last:
+        raise QueryError(f"a question to the ledger {ledger} failed: {last['error']}")
 
 
 def _extension() -> Path:

@@ -14,18 +14,13 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\x00]*)(?=[=+\-@＝＋－＠])")
 _BLANK_START = re.compile(r"^(?=[\t\r\n])")
 
 
+@lru_cache(maxsize=50_000)
 def safe(text: str) -> str:
     r"""Text as a CSV may hold it: a quote stands before whatever could be read as a formula.
 
     >>> safe("=cmd|' /C calc'!A0"), safe("plain - text"), safe("a;=1+1")
     ("'=cmd|' /C calc'!A0", 'plain - text', "a;'=1+1")
     """
-    # Most cells are ids, or words that come again: neither needs the expressions.
-    return text if not text or text.isalnum() else _safe(text)
-
-
-@lru_cache(maxsize=50_000)
-def _safe(text: str) -> str:
     return _BLANK_START.sub("'", _FORMULA.sub(r"\1\2'", text))
 
 

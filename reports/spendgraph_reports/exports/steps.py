@@ -11,6 +11,7 @@ import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -48,13 +49,22 @@ def export_csv(ledger: str | Path, target: Path, period: Period = EVERYTHING) ->
         ExportError: The file cannot be written.
         LedgerError: It is not a ledger of this version, or cannot be read.
     """
-    makers = [(column.source, _CELLS[column.kind]) for column in STEP]
+    values_of = itemgetter(*(column.source for column in STEP))
+    makers = [(at, _CELLS[column.kind]) for at, column in enumerate(STEP) if column.kind in _CELLS]
+    texts = [at for at, column in enumerate(STEP) if column.kind == "text"]
     rows = total = 0
     with replacing(target, ledger) as path, _text(path) as file:
         writer = csv.writer(file)
         writer.writerow([column.name for column in STEP])
         for step in _steps(ledger, period):
-            writer.writerow(["" if (value := step[name]) is None else make(value) for name, make in makers])
+            row = list(values_of(step))
+            for at, make in makers:
+                if row[at] is not None:
+                    row[at] = make(row[at])
+            for at in texts:
+                if row[at] and not row[at].isalnum():  # most are empty, or ids
+                    row[at] = safe(row[at])
+            writer.writerow(row)
             rows += 1
             total += step["cost_nanousd"]
     return Exported(target, rows, total)
@@ -75,7 +85,9 @@ def export_json(ledger: str | Path, target: Path, period: Period = EVERYTHING) -
         file.write(f'{head[:-1]}, "steps": [')
         for step in _steps(ledger, period):
             file.write(",\n" if rows else "\n")
-            json.dump({column.name: _json_value(column, step) for column in STEP}, file, ensure_ascii=False)
+            file.write(
+                json.dumps({column.name: _json_value(column, step) for column in STEP}, ensure_ascii=False)
+            )
             rows += 1
             total += step["cost_nanousd"]
         foot = {"rows": rows, "cost_usd": dollars(total), "cost_nanousd": total}
@@ -127,10 +139,4 @@ def _json_value(column: Column, step: dict[str, Any]) -> object:
     return dollars(value) if column.kind == "dollars" else iso(value)
 
 
-_CELLS: dict[str, Callable[[Any], object]] = {
-    "text": safe,
-    "integer": str,
-    "real": number,
-    "dollars": dollars,
-    "time": iso,
-}
+_CELLS: dict[str, Callable[[Any], object]] = {"real": number, "dollars": dollars, "time": iso}
