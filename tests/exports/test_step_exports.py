@@ -64,7 +64,7 @@ def test_a_failed_export_leaves_the_old_file(write: Any, tmp_path: Path) -> None
     assert target.read_text() == "old"
 
 
-@pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "folder"])
+@pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "ledger.db.journal-1-a.jsonl", "folder"])
 def test_neither_the_ledger_nor_a_folder_is_a_target(name: str, books: Path, tmp_path: Path) -> None:
     """A slip of the hand does not cost the books."""
     (tmp_path / "folder").mkdir()
@@ -72,6 +72,11 @@ def test_neither_the_ledger_nor_a_folder_is_a_target(name: str, books: Path, tmp
     with pytest.raises(ExportError):
         export_csv(books, tmp_path / name)
     assert books.read_bytes() == before
+
+
+def test_a_file_may_be_named_after_the_ledger(books: Path, tmp_path: Path) -> None:
+    """`ledger.db.csv` is nobody's but the export's."""
+    assert export_csv(books, tmp_path / "ledger.db.csv").rows == 6
 
 
 def test_a_folder_that_is_not_there_is_named(books: Path, tmp_path: Path) -> None:

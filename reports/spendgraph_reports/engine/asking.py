@@ -73,13 +73,14 @@ def ask(ledger: str | Path, question: Question) -> Generator[dict[str, Any], Non
     with _answering(ledger, question, to=None) as stdout:
         first = _line(next(stdout, b""))
         names: list[str] = first.get("columns", [])
-        row: Any = first
+        last = first
         for line in stdout:
             row = _line(line)
-            if isinstance(row, dict):  # the last line, or one that was cut
+            if not isinstance(row, list):  # the last line, or one that was cut
+                last = row
                 break
-            yield dict(zip(names, row, strict=True))
-    _expect_answer(ledger, row)
+            yield dict(zip(names, row, strict=True))  # pyright: ignore[reportUnknownArgumentType] - any values
+    _expect_answer(ledger, last)
 
 
 def copy_to_parquet(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ def replacing(target: Path, ledger: str | Path) -> Generator[Path]:
     """
     place = LedgerReader.at(ledger).place
     path = target.absolute()
-    if str(path.resolve()).startswith(place.name) and not place.in_memory:
+    beside_ledger = re.escape(place.name) + r"(-wal|-shm|-journal|\.(journal|spool).*)?"
+    if not place.in_memory and re.fullmatch(beside_ledger, str(path.resolve())):
         raise ExportError(f"expected a file that is not the ledger or part of it, found {target}")
     if path.is_dir():
         raise ExportError(f"expected a file to write, found the directory {target}")
