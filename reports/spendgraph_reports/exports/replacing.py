@@ -27,7 +27,7 @@ def replacing(target: Path, ledger: str | Path) -> Generator[Path]:
     """
     place = LedgerReader.at(ledger).place
     path = target.absolute()
-    beside_ledger = re.escape(place.name) + r"(-wal|-shm|-journal|\.(journal|spool).*)?"
+    beside_ledger = re.escape(place.name) + r"(-wal|-shm|-journal|\.(journal|spool|rejected)-.*)?"
     if not place.in_memory and re.fullmatch(beside_ledger, str(path.resolve())):
         raise ExportError(f"expected a file that is not the ledger or part of it, found {target}")
     if path.is_dir():
