@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test races lint schema notebooks bench clean
+.PHONY: help demo test races focus lint schema notebooks bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,7 @@ BRIEFLY := awk '/^ *Collecting /{ if (++found % 20 == 0) say(found " packages fo
   function say(what) { print "  " what; fflush() }'
 # The first of these that is Python >= 3.11 and can make a virtual environment; `make PYTHON=... test` names one.
 PYTHON ?= python3.13 python3.12 python3.11 python3
+FOCUS_PYTHON ?= python3.12
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,6 +30,9 @@ test: $(VENV)/dev.stamp ## every test, with branch coverage
 
 races: $(VENV)/dev.stamp ## twenty branches for the room of four, 200 times: in threads, on loops, in 1 and 4 processes
 	@SPENDGRAPH_RACES=$${SPENDGRAPH_RACES:-200} $(BIN)/python -m pytest -v tests/budgets/test_fanout.py $(ARGS)
+
+focus: $(VENV)/dev.stamp $(VENV)/focus.stamp ## the FinOps Foundation's validator on a FOCUS export (needs Python 3.12)
+	@SPENDGRAPH_FOCUS_PYTHON=$(abspath $(VENV))/focus/bin/python $(BIN)/python -m pytest -v tests/exports/test_focus_validator.py $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy strict, pyright strict
 	@echo "ruff check"; $(BIN)/ruff check .
@@ -81,6 +85,13 @@ $(VENV)/demo.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
 $(VENV)/dev.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
 	@echo "installing spendgraph and what its tests and checks need"
 	@$(PIP) --editable '.[dev]' | $(BRIEFLY)
+	@touch $@
+
+# An environment of its own: it needs numpy 1, pandas 2 and a pyarrow below 20, and says only two of these itself.
+$(VENV)/focus.stamp: $(VENV)/created.stamp
+	@echo "installing the FinOps Foundation's validator, in an environment of its own"
+	@$(FOCUS_PYTHON) -m venv $(VENV)/focus
+	@$(VENV)/focus/bin/python -m pip --disable-pip-version-check install --progress-bar off --quiet focus-validator==2.2.1 'pyarrow<20'
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/dev.stamp

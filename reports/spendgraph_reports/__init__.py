@@ -1,8 +1,7 @@
-"""Reports on a spendgraph ledger: nothing yet.
+"""Reports on a spendgraph ledger: exports, and the reconciliation with a provider's invoice.
 
-The package is here so that its name and its place above the ledger are settled: it will read ledgers and never
-import what runs inside an agent. Nothing can be imported from it in this release; `spendgraph top` and the
-ledger's own views answer who spent what.
+It reads ledgers and never imports what runs inside an agent. `spendgraph_reports.exports` writes steps as CSV, JSON and
+Parquet and costs in FOCUS, `spendgraph_reports.reconcile` compares, `spendgraph_reports.engine` asks DuckDB.
 """
 
 from __future__ import annotations

@@ -1,0 +1,111 @@
+"""A period: from a start to before an end, in microseconds, either of which may be open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from spendgraph.clock import from_us, to_us
+
+DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A half-open stretch of time: a step belongs to it by its start, since <= start < until.
+
+    >>> Period.month("2026-08").text
+    '2026-08-01T00:00:00Z to 2026-09-01T00:00:00Z'
+    """
+
+    since_us: int | None = None
+    until_us: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a period that ends before it begins."""
+        if self.since_us is not None and self.until_us is not None and self.until_us <= self.since_us:
+            raise ValueError(f"expected a period that ends after it begins, found {self.text}")
+
+    @classmethod
+    def month(cls, text: str, zone: str = "UTC") -> Period:
+        """A calendar month such as `2026-08`.
+
+        Raises:
+            ValueError: The text names no month, or the zone no time zone.
+        """
+        match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", text)
+        if match is None or match[1] == "0000":
+            raise ValueError(f"expected a month such as 2026-08, found {text!r}")
+        first = date(int(match[1]), int(match[2]), 1)
+        following = (first + timedelta(days=31)).replace(day=1)
+        return cls(_midnight(first, zone), _midnight(following, zone))
+
+    @classmethod
+    def between(cls, since: str | None, until: str | None, zone: str = "UTC") -> Period:
+        """From a date or time to before another; a date is its midnight in the zone.
+
+        Raises:
+            ValueError: A text is neither a date nor a time with an offset.
+        """
+        return cls(_moment(since, zone), _moment(until, zone))
+
+    @property
+    def whole_days(self) -> bool:
+        """Whether it begins and ends at midnight UTC."""
+        return not any(bound is not None and bound % DAY_US for bound in (self.since_us, self.until_us))
+
+    @property
+    def since(self) -> str | None:
+        """The start as ISO text in UTC."""
+        return None if self.since_us is None else iso(self.since_us)
+
+    @property
+    def until(self) -> str | None:
+        """The end as ISO text in UTC; it is not in the period."""
+        return None if self.until_us is None else iso(self.until_us)
+
+    @property
+    def text(self) -> str:
+        """Both ends, for people."""
+        return f"{self.since or 'the beginning'} to {self.until or 'now'}"
+
+
+def iso(microseconds: int) -> str:
+    """ISO 8601 in UTC with a Z, with microseconds only where there are some.
+
+    >>> iso(0), iso(1_500_000)
+    ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z')
+    """
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    day, second = divmod(seconds, 86_400)
+    text = f"{_date(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+    return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
+
+
+@lru_cache(maxsize=1_000)
+def _date(day: int) -> str:
+    """ISO text of a day since 1970: millions of steps fall on few days."""
+    return from_us(day * DAY_US).date().isoformat()
+
+
+def _moment(text: str | None, zone: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return _midnight(date.fromisoformat(text), zone)
+        return to_us(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise ValueError(
+            f"expected a date such as 2026-08-01, or a time with an offset such as 2026-08-01T06:00:00Z, found {text!r}"
+        ) from error
+
+
+def _midnight(day: date, zone: str) -> int:
+    try:
+        return to_us(datetime.combine(day, time(), ZoneInfo(zone)))
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"expected a time zone such as Europe/Berlin, found {zone!r}") from error

@@ -1,0 +1,10 @@
+"""Reconciliation: a provider's invoice or usage export beside the ledger, and the rows that explain the difference."""
+
+from __future__ import annotations
+
+from spendgraph_reports.reconcile.compare import Reconciliation, Row, reconcile
+from spendgraph_reports.reconcile.formats import FORMATS, read_invoice
+from spendgraph_reports.reconcile.lines import InvoiceLine
+from spendgraph_reports.reconcile.mapped import ColumnMap
+
+__all__ = ["FORMATS", "ColumnMap", "InvoiceLine", "Reconciliation", "Row", "read_invoice", "reconcile"]
