@@ -27,3 +27,10 @@ def announced(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> Ann
         str(model or ""),
         max((each for each in limits if type(each) is int), default=None),
     )
+
+
+def class_name(serialized: dict[str, Any] | None) -> str:
+    """The class of what is called, where LangChain says no other name."""
+    if not serialized:
+        return ""
+    return str(serialized.get("name") or (serialized.get("id") or [""])[-1])

@@ -27,6 +27,13 @@ def note_answer(run: Run, metadata: dict[str, Any] | None, inputs: object) -> No
         answers.pop(thread_id, None)
 
 
+def forget_answer(run: Run) -> None:
+    """The run that brought a value has ended."""
+    answers = run.place.task.answers
+    if answers and run.thread_id and (run.parent is None or run.thread_id != run.root.thread_id):
+        answers.pop(run.thread_id, None)
+
+
 def answer_by_id(configurable: dict[str, Any], approval_id: str) -> object:
     """What the run was resumed with for this very question, or `SILENT`."""
     answers: Any = configurable.get("__pregel_resume_map") or {}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerError
 from spendgraph.hooks import wire, wire_usage
-from spendgraph.hooks.announced import announced
-from spendgraph.hooks.answers import note_answer
+from spendgraph.hooks.announced import announced, class_name
+from spendgraph.hooks.answers import forget_answer, note_answer
 from spendgraph.hooks.attribution import Attribution
 from spendgraph.hooks.chunks import Chunks
 from spendgraph.hooks.failures import read_failure
@@ -158,6 +158,7 @@ class Listener:
         run = self._ending(run_id)
         if run is None:
             return
+        forget_answer(run)
         parent = run.parent
         if parent is None:
             ignored = self._swallowed.ends_well(run)
@@ -174,6 +175,7 @@ class Listener:
         if run is None:
             return
         run.failed = True
+        forget_answer(run)
         pauses = is_pause(error)
         if pauses and run.parent is not None:
             run.parent.paused = True
@@ -209,7 +211,7 @@ class Listener:
                 run_id,
                 run,
                 "model",
-                kwargs.get("name") or _class_name(serialized),
+                kwargs.get("name") or class_name(serialized),
                 provider=provider,
                 model=model,
                 inputs=inputs,
@@ -292,7 +294,7 @@ class Listener:
         """A retriever is about to be called. Refusals leave from here."""
         run = self._begin(run_id, parent_run_id, metadata)
         if run is not None:
-            self._open(run_id, run, "retriever", name or _class_name(serialized), inputs=inputs)
+            self._open(run_id, run, "retriever", name or class_name(serialized), inputs=inputs)
 
     def priced_end(self, run_id: UUID, result: object) -> None:
         """A tool or retriever returned: its price may depend on the result.
@@ -389,9 +391,3 @@ class Listener:
             if (below := step.run) is not None and below.is_inside(run)  # another thread may book it now
         ]
         self.recorder.settle(steps)
-
-
-def _class_name(serialized: dict[str, Any] | None) -> str:
-    if not serialized:
-        return ""
-    return str(serialized.get("name") or (serialized.get("id") or [""])[-1])

@@ -65,11 +65,25 @@ class Refusal(SpendgraphError, GraphBubbleUp, RuntimeError):  # noqa: N818 - the
         self.approval_id = approval_id
         self.hint = hint
         self.is_handled = False
+        self._bare: Self | None = None
 
     def handled(self) -> Self:
         """Say that this refusal was dealt with on purpose; otherwise it comes back at the end of the run."""
         self.is_handled = True
+        if self._bare is not None:
+            self._bare.is_handled = True
         return self
+
+    def bare(self) -> Self:
+        """What can be kept of this refusal: all but its traceback, which keeps every frame and prompt it was raised through.
+
+        It knows when this one is dealt with.
+        """
+        if self._bare is None:
+            bare = type(self).__new__(type(self), *self.args)
+            vars(bare).update(vars(self))
+            self._bare = bare
+        return self._bare
 
 
 class BudgetExceeded(Refusal):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from spendgraph.hooks.outcomes import is_refusal
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MOST_UNFINISHED: Final = 1_024
+_MOST_OPEN: Final = 10_000
+_FEW: Final = 16
 _MAKING: Final = threading.Lock()
 
 
@@ -35,32 +38,50 @@ class Noted(NamedTuple):
     Attributes:
         run: The run whose call was refused, of which another call may settle it; `None` once its root has ended.
         namespace: LangGraph's checkpoint namespace of that run: of a node that runs again it is the same.
-        refusal: The refusal.
+        refusal: What is kept of the refusal.
+        raised: The refusal itself, while anybody has it. When nobody has, nobody can say any more that it is handled.
     """
 
     run: Run | None
     namespace: str
     refusal: Refusal
+    raised: weakref.ref[Refusal]
 
 
 class Refused:
-    """The refusals inside one root run that nobody has dealt with so far. Any thread may tell of one."""
+    """The refusals inside one root run that nobody has dealt with so far. Any thread may tell of one.
 
-    __slots__ = ("_changing", "_noted")
+    It does not grow with a root that lives long: what is handled is dropped, and of what one run has ignored for good
+    the first is enough.
+    """
+
+    __slots__ = ("_changing", "_count", "_look_again_at", "_noted")
 
     def __init__(self, noted: Iterable[Noted] = ()) -> None:
         self._changing = threading.Lock()
-        self._noted = list(noted)
+        self._noted: dict[str, list[Noted]] = {}
+        for each in noted:
+            self._noted.setdefault(each.namespace, []).append(each)
+        self._count = sum(map(len, self._noted.values()))
+        self._look_again_at = _FEW
 
     def note(self, run: Run, refusal: Refusal) -> None:
         """A call of this run was refused."""
+        namespace = run.place.checkpoint_ns
+        noted = Noted(run, namespace, refusal.bare(), weakref.ref(refusal))
         with self._changing:
-            self._noted.append(Noted(run, run.place.checkpoint_ns, refusal))
+            if self._count >= self._look_again_at:
+                self._compact()
+            if self._count < _MOST_OPEN:
+                self._noted.setdefault(namespace, []).append(noted)
+                self._count += 1
 
     def settle(self, run: Run) -> None:
         """A call of this run was admitted."""
+        namespace = run.place.checkpoint_ns
         with self._changing:
-            self._noted = [each for each in self._noted if each.run is not run]
+            if namespace in self._noted:
+                self._put(namespace, [each for each in self._noted[namespace] if each.run is not run])
 
     def again(self, namespace: str) -> None:
         """A node runs, perhaps again: then nothing is left of what it did before.
@@ -68,12 +89,33 @@ class Refused:
         Of a subgraph that runs again this says nothing: its nodes that are finished do not.
         """
         with self._changing:
-            self._noted = [each for each in self._noted if each.namespace != namespace]
+            if namespace in self._noted:
+                self._put(namespace, [])
 
     def still_open(self) -> list[Noted]:
         """Those that nobody has dealt with."""
         with self._changing:
-            return [each for each in self._noted if not each.refusal.is_handled]
+            return [each for noted in self._noted.values() for each in noted if not each.refusal.is_handled]
+
+    def _put(self, namespace: str, noted: list[Noted]) -> None:
+        self._count += len(noted) - len(self._noted[namespace])
+        if noted:
+            self._noted[namespace] = noted
+        else:
+            del self._noted[namespace]
+
+    def _compact(self) -> None:
+        for namespace, noted in list(self._noted.items()):
+            kept: list[Noted] = []
+            ignored: set[Run | None] = set()
+            for each in noted:
+                if each.refusal.is_handled or (each.raised() is None and each.run in ignored):
+                    continue
+                if each.raised() is None:
+                    ignored.add(each.run)
+                kept.append(each)
+            self._put(namespace, kept)
+        self._look_again_at = max(_FEW, 2 * self._count)  # so that looking costs each refusal little
 
 
 class Swallowed:
@@ -104,7 +146,7 @@ class Swallowed:
             return None
         from spendgraph.hooks.refusals import RefusalSwallowed
 
-        error = RefusalSwallowed(noted[0].refusal)
+        error = RefusalSwallowed(noted[0].raised() or noted[0].refusal)
         if self._raises:
             return error
         logger.warning("spendgraph: %s", error)
@@ -143,11 +185,11 @@ def note_refusal_inside(run: Run | None, error: BaseException) -> None:
     if run is None or not is_refusal(refusal):
         return
     root = run.root
-    if root.refused is None:
-        with _MAKING:
-            if root.refused is None:
-                root.refused = Refused()
-    root.refused.note(run, cast("Refusal", refusal))
+    with _MAKING:  # or of two threads one would tell a list that nobody keeps
+        refused = root.refused
+        if refused is None:
+            refused = root.refused = Refused()
+    refused.note(run, cast("Refusal", refusal))
 
 
 def note_admission(parent: Run | None) -> None:
