@@ -147,7 +147,7 @@ def test_a_retry_inside_reserves_for_itself(tmp_path: Path, asynchronous: bool) 
         ask(agent, config(meter), asynchronous=asynchronous)
         assert [seen["max_tokens"] for seen in model.seen] == [986, 986]
         assert (len(held), len(set(held))) == (2, 2)
-        assert counters(meter) == (9_875_000, 0)
+        assert counters(meter) == (9_870_000, 0)
         assert is_clean(meter)
 
 
