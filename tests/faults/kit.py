@@ -109,7 +109,9 @@ def cut_short(path: Path) -> Generator[None]:
     try:
         yield
     finally:
-        path.write_bytes(backup)
+        # In one write: a ledger that is tried again in the middle of it would write into what is overwritten.
+        with path.open("r+b", buffering=0) as file:
+            file.write(backup)
 
 
 @contextmanager
