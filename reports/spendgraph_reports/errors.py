@@ -37,3 +37,7 @@ class InvoiceError(SpendgraphError):
         self.column = column
         self.expected = expected
         self.found = found
+
+
+class FootingError(SpendgraphError):
+    """The rows of a report do not add up to what the ledger says."""

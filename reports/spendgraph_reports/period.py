@@ -41,7 +41,7 @@ class Period:
             raise ValueError(f"expected a month such as 2026-08, found {text!r}")
         first = date(int(match[1]), int(match[2]), 1)
         following = (first + timedelta(days=31)).replace(day=1)
-        return cls(_midnight(first, zone), _midnight(following, zone))
+        return cls(midnight(first, zone), midnight(following, zone))
 
     @classmethod
     def between(cls, since: str | None, until: str | None, zone: str = "UTC") -> Period:
@@ -85,6 +85,18 @@ def iso(microseconds: int) -> str:
     return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
 
 
+def midnight(day: date, zone: str = "UTC") -> int:
+    """When a day begins in a time zone.
+
+    Raises:
+        ValueError: There is no such zone.
+    """
+    try:
+        return to_us(datetime.combine(day, time(), ZoneInfo(zone)))
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"expected a time zone such as Europe/Berlin, found {zone!r}") from error
+
+
 @lru_cache(maxsize=1_000)
 def _date(day: int) -> str:
     """ISO text of a day since 1970: millions of steps fall on few days."""
@@ -96,16 +108,9 @@ def _moment(text: str | None, zone: str) -> int | None:
         return None
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return _midnight(date.fromisoformat(text), zone)
+            return midnight(date.fromisoformat(text), zone)
         return to_us(datetime.fromisoformat(text))
     except ValueError as error:
         raise ValueError(
             f"expected a date such as 2026-08-01, or a time with an offset such as 2026-08-01T06:00:00Z, found {text!r}"
         ) from error
-
-
-def _midnight(day: date, zone: str) -> int:
-    try:
-        return to_us(datetime.combine(day, time(), ZoneInfo(zone)))
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"expected a time zone such as Europe/Berlin, found {zone!r}") from error

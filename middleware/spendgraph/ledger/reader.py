@@ -18,7 +18,7 @@ from spendgraph.ledger.connection import diagnose, open_reader
 from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
 from spendgraph.ledger.place import Place, find_place
-from spendgraph.ledger.rolled import SUMS, read_rolled
+from spendgraph.ledger.rolled import SUMS, read_rolled, read_span
 from spendgraph.ledger.rollup import RollupStatus, read_status
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
@@ -197,6 +197,15 @@ class LedgerReader:
         """
         with self._reading() as connection:
             return read_rolled(connection, by, since, until, sums, filters)
+
+    def span(self) -> tuple[int, int] | None:
+        """From the quarter of an hour in which the first step started to the end of the last one's, in microseconds.
+
+        Returns:
+            `None` for a ledger in which no step was ever booked; pruned steps count.
+        """
+        with self._reading() as connection:
+            return read_span(connection)
 
     def rollup_status(self) -> RollupStatus:
         """How far the rollups are, and since when steps may be pruned."""

@@ -81,6 +81,19 @@ def read_rolled(
     return [dict(row) for row in connection.execute(query, parameters)]
 
 
+def read_span(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """From the quarter of an hour of the first step, pruned or not, to the end of the last one's."""
+    found = connection.execute(
+        "SELECT min(first), max(last) FROM ("
+        "SELECT min(quarter_us) AS first, max(quarter_us) AS last FROM rollup_15min"
+        " UNION ALL SELECT min(started_us), max(started_us) FROM steps)"
+    ).fetchone()
+    if found is None or found[0] is None:
+        return None
+    first, last = (at - at % sql.QUARTER_US for at in found)
+    return first, last + sql.QUARTER_US
+
+
 class _Part(NamedTuple):
     """A part of the time asked for, from one of the rollups; with a minus it is taken away again."""
 

@@ -41,7 +41,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> int:
     ).fetchone()
     through = int(found[0]) if found else 0
     connection.execute(f"CREATE TEMP VIEW steps AS SELECT * FROM ledger.steps WHERE seq <= {through}")  # noqa: S608 - a number
-    for table in ("contexts", "tasks", "prices"):
+    for table in ("contexts", "tasks", "decisions", "prices"):
         connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM ledger.{table}")  # noqa: S608 - from the tuple
     for name, value in job["parameters"].items():
         connection.execute(f"SET VARIABLE {name} = {_literal(value)}")

@@ -30,7 +30,7 @@ _PROGRAM: Final = Path(__file__).with_name("answering.py")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A SELECT over `steps`, `contexts`, `tasks` and `prices`, in DuckDB's SQL.
+    """A SELECT over `steps`, `contexts`, `tasks`, `decisions` and `prices`, in DuckDB's SQL.
 
     Attributes:
         sql: The SELECT. Values stand in it as `getvariable('name')`, never as text.

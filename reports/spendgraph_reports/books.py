@@ -1,0 +1,194 @@
+"""The books: a ledger as reports read it, in one time zone. Rollups answer first; DuckDB what they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import pandas as pd
+
+from spendgraph.clock import EPOCH
+from spendgraph.ledger import LedgerReader
+from spendgraph_reports.amounts import dollars, percent
+from spendgraph_reports.engine import Question, ask
+from spendgraph_reports.months import months
+from spendgraph_reports.period import Period, midnight
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Every = Literal["hour", "day"]
+
+SUMS: Final = (
+    "cost_nanousd",
+    "steps",
+    "corrections",
+    "saved_nanousd",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "unattributed_nanousd",
+    "not_reported_nanousd",
+    "unpriced_steps",
+)
+"""The sums most reports show: int64, and of money nano-USD."""
+
+
+class Doubts(NamedTuple):
+    """What is uncertain in the spending of a period.
+
+    Attributes:
+        cost_nanousd: All of it.
+        steps: How many.
+        unattributed_nanousd: The part that lacks required tags.
+        not_reported_nanousd: The part that is estimated, or an upper bound.
+        unpriced_steps: Steps that had no price and stand there with nothing.
+    """
+
+    cost_nanousd: int = 0
+    steps: int = 0
+    unattributed_nanousd: int = 0
+    not_reported_nanousd: int = 0
+    unpriced_steps: int = 0
+
+
+class Books:
+    """A ledger to ask, in one time zone.
+
+    Args:
+        ledger: Its path or URL; it is only read.
+        zone: Whose days and months are meant, such as `Europe/Berlin`.
+
+    Raises:
+        LedgerError: It is not a ledger of this version.
+        LedgerUnavailable: It cannot be read.
+        ValueError: There is no such time zone.
+    """
+
+    def __init__(self, ledger: str | Path, *, zone: str = "UTC") -> None:
+        midnight(EPOCH.date(), zone)
+        self.ledger = ledger
+        self.zone = zone
+        self.reader = LedgerReader.at(ledger)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the ledger."""
+        self.reader.close()
+
+    def rows(
+        self, by: Sequence[str], period: Period, *, sums: Sequence[str] = SUMS, **filters: object
+    ) -> list[dict[str, Any]]:
+        """Sums of everything booked in a period, pruned or not.
+
+        Args:
+            by: Tags and dimensions, as in `LedgerReader.rolled`; none gives one row in all.
+            period: Steps by their start; its ends are starts of quarters of an hour.
+            sums: Which sums: integers, and of money nano-USD.
+            **filters: As in `LedgerReader.rolled`.
+
+        Returns:
+            Rows with the names in `by` and the sums, the largest first; none without a step.
+
+        Raises:
+            ValueError: There is no such name, or a time is within a quarter of an hour.
+        """
+        return self.reader.rolled(by, since=period.since_us, until=period.until_us, sums=sums, **filters)
+
+    def monthly(
+        self, by: Sequence[str], period: Period, *, sums: Sequence[str] = SUMS, **filters: object
+    ) -> list[dict[str, Any]]:
+        """The same for each calendar month of a closed period, which has its name under `month`, such as `2026-08`."""
+        return [
+            {"month": name} | row
+            for name, month in months(period, self.zone)
+            for row in self.rows(by, month, sums=sums, **filters)
+        ]
+
+    def series(
+        self,
+        by: Sequence[str],
+        period: Period,
+        every: Every,
+        *,
+        sums: Sequence[str] = SUMS,
+        **filters: object,
+    ) -> pd.DataFrame:
+        """The same for each hour or day in which there was something.
+
+        Returns:
+            The names in `by`, `start` (when the hour or day begins, `datetime64[us, <zone>]`) and the sums as int64, by time.
+        """
+        frame = frame_of(
+            self.rows([*by, "quarter_us"], period, sums=sums, **filters), [*by, "quarter_us"], sums
+        )
+        at: Any = pd.to_datetime(frame.pop("quarter_us"), unit="us", utc=True).dt.as_unit("us")
+        # An hour is floored in UTC: in a zone, two hours of the autumn have one name.
+        frame["start"] = (at if every == "hour" else at.dt.tz_convert(self.zone)).dt.floor(
+            "h" if every == "hour" else "D"
+        )
+        frame["start"] = frame["start"].dt.tz_convert(self.zone)
+        keys = [*by, "start"]
+        found = frame.groupby(keys, as_index=False, sort=False)[list(sums)].sum()
+        return found.sort_values(["start", *by], ignore_index=True)[[*keys, *sums]]
+
+    def ask(self, sql: str, **parameters: int | str | None) -> list[dict[str, Any]]:
+        """What DuckDB answers to a question on the raw steps; see `spendgraph_reports.engine`. Pruned steps are not there.
+
+        Args:
+            sql: A SELECT over `steps`, `contexts`, `tasks`, `decisions` and `prices`.
+            **parameters: The values of `getvariable('name')`.
+
+        Raises:
+            QueryError: The question failed.
+        """
+        return list(ask(self.ledger, Question(sql, parameters)))
+
+    def doubts(self, period: Period, **filters: object) -> Doubts:
+        """What is uncertain in the spending of a period."""
+        for row in self.reader.rolled(
+            (), since=period.since_us, until=period.until_us, sums=Doubts._fields, **filters
+        ):
+            return Doubts(**row)
+        return Doubts()
+
+    def caveats(self, period: Period, **filters: object) -> tuple[str, ...]:
+        """The same in sentences; none where nothing is uncertain."""
+        found = self.doubts(period, **filters)
+        said: list[str] = []
+        if found.unattributed_nanousd:
+            said.append(
+                f"{dollars(found.unattributed_nanousd)}{_share(found.unattributed_nanousd, found)} is unattributed:"
+                " required tags are missing."
+            )
+        if found.not_reported_nanousd:
+            said.append(
+                f"{dollars(found.not_reported_nanousd)}{_share(found.not_reported_nanousd, found)} is estimated or an"
+                " upper bound: the provider did not say what was used."
+            )
+        if found.unpriced_steps:
+            steps = "1 step has" if found.unpriced_steps == 1 else f"{found.unpriced_steps:,} steps have"
+            said.append(f"{steps} no price, and cost nothing here: the true total is higher.")
+        return tuple(said)
+
+    def span(self) -> Period | None:
+        """From the first step's quarter of an hour to the end of the last one's; nothing in an empty ledger."""
+        quarters = self.reader.span()
+        return None if quarters is None else Period(*quarters)
+
+
+def frame_of(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], sums: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Rows as a frame: names first, then sums as int64; both are there without rows too."""
+    return pd.DataFrame(list(rows), columns=[*names, *sums]).astype(dict.fromkeys(sums, "int64"))
+
+
+def _share(part_nanousd: int, found: Doubts) -> str:
+    return f" ({percent(part_nanousd / found.cost_nanousd)})" if found.cost_nanousd > 0 else ""

@@ -1,0 +1,17 @@
+"""`spendgraph report NAME`: the reports, each a command."""
+
+from __future__ import annotations
+
+import typer
+
+from spendgraph_reports.cli import showback
+
+HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
+
+
+def register(app: typer.Typer) -> None:
+    """Add every report."""
+    reports = typer.Typer(no_args_is_help=True, help=HELP)
+    for module in (showback,):
+        module.register(reports)
+    app.add_typer(reports, name="report")
