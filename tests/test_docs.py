@@ -146,7 +146,7 @@ def test_the_policy_page_is_what_its_schema_says() -> None:
     assert generator["page"](PAGES["policy.md"]) == PAGES["policy.md"]
 
 
-@pytest.mark.parametrize("page", ["policy.md"])
+@pytest.mark.parametrize("page", ["organisation.md", "policy.md"])
 def test_a_policy_in_the_docs_is_accepted(page: str) -> None:
     """What a reader copies loads."""
     found = blocks(PAGES[page], "yaml")

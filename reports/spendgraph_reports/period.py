@@ -29,6 +29,12 @@ class Period:
         if self.since_us is not None and self.until_us is not None and self.until_us <= self.since_us:
             raise ValueError(f"expected a period that ends after it begins, found {self.text}")
 
+    def __contains__(self, moment_us: int) -> bool:
+        """Whether what starts at that moment belongs to it."""
+        return (self.since_us is None or self.since_us <= moment_us) and (
+            self.until_us is None or moment_us < self.until_us
+        )
+
     @classmethod
     def month(cls, text: str, zone: str = "UTC") -> Period:
         """A calendar month such as `2026-08`.
@@ -51,6 +57,15 @@ class Period:
             ValueError: A text is neither a date nor a time with an offset.
         """
         return cls(_moment(since, zone), _moment(until, zone))
+
+    @classmethod
+    def days(cls, first: date, to: date | None = None, zone: str = "UTC") -> Period:
+        """From a day to before another, from midnight to midnight in the zone, however long its days are.
+
+        Raises:
+            ValueError: The second day is not after the first, or the zone no time zone.
+        """
+        return cls(_midnight(first, zone), None if to is None else _midnight(to, zone))
 
     @property
     def whole_days(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ToolPolicy,
         policy_json_schema,
     )
+    from spendgraph.policy.organisation import DatedRule, Split, SplitPart, TagMapping
     from spendgraph.policy.starter import STARTER_POLICY
     from spendgraph.policy.thresholds import Action, Threshold
 
@@ -35,6 +36,7 @@ __all__ = [
     "Attribution",
     "Breaker",
     "Budget",
+    "DatedRule",
     "Estimates",
     "Exempt",
     "LongContext",
@@ -45,6 +47,9 @@ __all__ = [
     "Rates",
     "Rule",
     "SignOff",
+    "Split",
+    "SplitPart",
+    "TagMapping",
     "Threshold",
     "ToolPolicy",
     "load_policy",
@@ -58,8 +63,12 @@ _HOME = {
     "Action": "thresholds",
     "Breaker": "breakers",
     "Budget": "budgets",
+    "DatedRule": "organisation",
     "Exempt": "budgets",
     "SignOff": "budgets",
+    "Split": "organisation",
+    "SplitPart": "organisation",
+    "TagMapping": "organisation",
     "Threshold": "thresholds",
     "load_policy": "loader",
     "parse_policy": "loader",

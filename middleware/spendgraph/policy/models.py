@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from spendgraph.policy.approvals import Approvals
 from spendgraph.policy.breakers import COUNTERS, Breaker
 from spendgraph.policy.budgets import Budget
+from spendgraph.policy.organisation import Split, TagMapping
 from spendgraph.policy.scalars import BaggageTags, Channels, Count, Day, Tag, Tags, Text, Texts, Usd
 from spendgraph.policy.section import Section
 from spendgraph.policy.vocabulary import workload_class
@@ -235,6 +236,12 @@ class Policy(Section):
     breakers: tuple[Breaker, ...] = ()
     """What stops the calls of a tenant, a feature or a task for a while when something looks wrong."""
 
+    mappings: tuple[TagMapping, ...] = ()
+    """Other tags that reports show from a day on, after a reorganisation; steps stay as they were booked."""
+
+    splits: tuple[Split, ...] = ()
+    """Who shares, in reports and from a day on, what serves several payers; steps stay as they were booked."""
+
     notify: dict[Text, Channels] = Field(default_factory=dict, repr=False)
     """Who is told, and where: a name that owns budgets or stands in `to`, with apprise URLs such as `slack://...` or `mailto://...`; `${NAME}` in one is the environment variable."""
 
@@ -256,28 +263,32 @@ class Policy(Section):
     @field_validator("budgets")
     @classmethod
     def _names_differ(cls, budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
-        names: set[str] = set()
+        _differ("budget", [budget.name for budget in budgets])
         for budget in budgets:
-            if budget.name in names:
-                raise ValueError(f"expected a name of its own for every budget, found {budget.name!r} twice")
             if budget.name.startswith(COUNTERS):
                 raise ValueError(
                     f"expected a budget's name that does not begin with {COUNTERS!r}, found {budget.name!r}"
                 )
-            names.add(budget.name)
         return budgets
 
     @field_validator("breakers")
     @classmethod
     def _breakers_differ(cls, breakers: tuple[Breaker, ...]) -> tuple[Breaker, ...]:
-        names: set[str] = set()
-        for breaker in breakers:
-            if breaker.name in names:
-                raise ValueError(
-                    f"expected a name of its own for every breaker, found {breaker.name!r} twice"
-                )
-            names.add(breaker.name)
+        _differ("breaker", [breaker.name for breaker in breakers])
         return breakers
+
+    @field_validator("mappings")
+    @classmethod
+    def _mappings_differ(cls, mappings: tuple[TagMapping, ...]) -> tuple[TagMapping, ...]:
+        _differ("mapping and split", [mapping.name for mapping in mappings])
+        return mappings
+
+    @field_validator("splits")
+    @classmethod
+    def _splits_differ(cls, splits: tuple[Split, ...], info: ValidationInfo) -> tuple[Split, ...]:
+        mappings: tuple[TagMapping, ...] = info.data.get("mappings", ())
+        _differ("mapping and split", [rule.name for rule in (*mappings, *splits)])
+        return splits
 
     @model_validator(mode="after")
     def _to_is_somebody(self) -> Self:
@@ -289,6 +300,13 @@ class Policy(Section):
                     f"expected names under `notify` in `to`, found {name!r}: say there where it is told"
                 )
         return self
+
+
+def _differ(what: str, names: list[str]) -> None:
+    """Refuse a name that is there twice."""
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise ValueError(f"expected a name of its own for every {what}, found {twice!r} twice")
 
 
 def policy_json_schema() -> dict[str, object]:

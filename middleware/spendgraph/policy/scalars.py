@@ -120,6 +120,11 @@ def _baggage_tag(value: object) -> str:
     return value if value == "task_id" and isinstance(value, str) else _tag(value)
 
 
+def _report_tag(value: object) -> str:
+    """Read the name of what a report shows of a payer: a tag, or the team that provides."""
+    return value if value == "owner_team" and isinstance(value, str) else _tag(value)
+
+
 def _channel(value: object) -> str:
     """Read the address of a channel; it is a secret, and no message shows any of it."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_CHANNEL_CHARS or not value.isprintable():
@@ -158,6 +163,9 @@ Text = Annotated[
     str, BeforeValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 256})
 ]
 Tag = Annotated[str, BeforeValidator(_tag), WithJsonSchema({"type": "string"})]
+ReportTag = Annotated[str, BeforeValidator(_report_tag), WithJsonSchema({"type": "string"})]
+"""A tag, or `owner_team`, as reports show them."""
+
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_many), WithJsonSchema(_TEXT_OR_LIST)]
 Channels = Annotated[
     tuple[Annotated[str, BeforeValidator(_channel)], ...],

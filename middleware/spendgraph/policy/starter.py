@@ -90,6 +90,19 @@ budgets:
 estimates:
 #  default_output_tokens: 1024    # of an answer, until 20 calls of the feature and model are known
 
+# Teams reorganise: what reports show from a day on. Steps stay as they were booked.
+mappings:
+#  - {name: growth joins sales, from: 2026-07-01, when: {team: growth}, set: {team: sales, cost_center: cc-200}}
+
+# Who shares, in reports, what serves several payers; after the mappings, the first that matches a row counts.
+splits:
+#  - name: document index
+#    from: 2026-07-01          # to: the first day on which it no longer holds
+#    when: {feature: document-index}
+#    into:
+#      - {share: 60%, set: {cost_center: cc-100}}
+#      - {share: 40%, set: {cost_center: cc-200}}
+
 # How people answer when a budget asks them.
 approvals:
 #  within: 24h                    # silence past this means no
