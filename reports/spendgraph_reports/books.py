@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from spendgraph.ledger import LedgerReader
 from spendgraph_reports.amounts import dollars, percent
 from spendgraph_reports.engine import Question, ask
 from spendgraph_reports.months import months
+from spendgraph_reports.organisation import RULE, Organisation, merged
 from spendgraph_reports.period import Period, midnight
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Books:
     Args:
         ledger: Its path or URL; it is only read.
         zone: Whose days and months are meant, such as `Europe/Berlin`.
+        organisation: The mappings and splits that its sums are seen through; without any, spending is who it was booked on.
 
     Raises:
         LedgerError: It is not a ledger of this version.
@@ -66,10 +68,13 @@ class Books:
         ValueError: There is no such time zone.
     """
 
-    def __init__(self, ledger: str | Path, *, zone: str = "UTC") -> None:
+    def __init__(
+        self, ledger: str | Path, *, zone: str = "UTC", organisation: Organisation | None = None
+    ) -> None:
         midnight(EPOCH.date(), zone)
         self.ledger = ledger
         self.zone = zone
+        self.organisation = Organisation() if organisation is None else organisation
         self.reader = LedgerReader.at(ledger)
 
     def __enter__(self) -> Self:
@@ -85,12 +90,12 @@ class Books:
     def rows(
         self, by: Sequence[str], period: Period, *, sums: Sequence[str] = SUMS, **filters: object
     ) -> list[dict[str, Any]]:
-        """Sums of everything booked in a period, pruned or not.
+        """Sums of everything booked in a period, pruned or not, by who pays according to the organisation.
 
         Args:
-            by: Tags and dimensions, as in `LedgerReader.rolled`; none gives one row in all.
+            by: Tags and dimensions, as in `LedgerReader.rolled`, and `rule` (which mapping or split made it so); none gives one row in all.
             period: Steps by their start; its ends are starts of quarters of an hour.
-            sums: Which sums: integers, and of money nano-USD.
+            sums: Which sums: integers, and of money nano-USD. Split counts are parts.
             **filters: As in `LedgerReader.rolled`.
 
         Returns:
@@ -99,7 +104,18 @@ class Books:
         Raises:
             ValueError: There is no such name, or a time is within a quarter of an hour.
         """
-        return self.reader.rolled(by, since=period.since_us, until=period.until_us, sums=sums, **filters)
+        rules = self.organisation
+        if not rules.needed_tags() and RULE not in by:
+            return self.reader.rolled(by, since=period.since_us, until=period.until_us, sums=sums, **filters)
+        booked = {name: value for name, value in filters.items() if name not in rules.changed_tags()}
+        mapped = {name: _wanted(value) for name, value in filters.items() if name not in booked}
+        wide = [name for name in dict.fromkeys([*by, *rules.needed_tags()]) if name != RULE]
+        found: list[dict[str, Any]] = []
+        for part in rules.boundaries(period, self.zone):
+            rows = self.reader.rolled(wide, since=part.since_us, until=part.until_us, sums=sums, **booked)
+            rows = rules.apply(rows, part, self.zone, sums=sums)
+            found += [row for row in rows if all(row[name] in wanted for name, wanted in mapped.items())]
+        return sorted(merged(found, by=by, sums=sums), key=lambda row: -row[sums[0]])
 
     def monthly(
         self, by: Sequence[str], period: Period, *, sums: Sequence[str] = SUMS, **filters: object
@@ -150,17 +166,22 @@ class Books:
         """
         return list(ask(self.ledger, Question(sql, parameters)))
 
-    def doubts(self, period: Period, **filters: object) -> Doubts:
-        """What is uncertain in the spending of a period."""
-        for row in self.reader.rolled(
-            (), since=period.since_us, until=period.until_us, sums=Doubts._fields, **filters
-        ):
-            return Doubts(**row)
-        return Doubts()
+    def doubts(self, period: Period, *, by: Sequence[str] = (), **filters: object) -> Doubts:
+        """What is uncertain in the spending of a period.
 
-    def caveats(self, period: Period, **filters: object) -> tuple[str, ...]:
+        Args:
+            period: Steps by their start.
+            by: The cut it is about. It matters only where a split sets a tag that is filtered by: a split's parts are
+                whole numbers, and how they are rounded depends on the cut.
+            **filters: As in `rows`.
+        """
+        cut = by if any(name in self.organisation.changed_tags() for name in filters) else ()
+        rows = self.rows(cut, period, sums=Doubts._fields, **filters)
+        return Doubts(*(sum(row[name] for row in rows) for name in Doubts._fields))
+
+    def caveats(self, period: Period, *, by: Sequence[str] = (), **filters: object) -> tuple[str, ...]:
         """The same in sentences; none where nothing is uncertain."""
-        found = self.doubts(period, **filters)
+        found = self.doubts(period, by=by, **filters)
         said: list[str] = []
         if found.unattributed_nanousd:
             said.append(
@@ -188,6 +209,11 @@ def frame_of(
 ) -> pd.DataFrame:
     """Rows as a frame: names first, then sums as int64; both are there without rows too."""
     return pd.DataFrame(list(rows), columns=[*names, *sums]).astype(dict.fromkeys(sums, "int64"))
+
+
+def _wanted(value: object) -> frozenset[object]:
+    """The values of a filter: one, or several."""
+    return frozenset(value if isinstance(value, Iterable) and not isinstance(value, str) else [value])  # pyright: ignore[reportUnknownArgumentType] - any values
 
 
 def _share(part_nanousd: int, found: Doubts) -> str:

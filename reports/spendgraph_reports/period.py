@@ -65,7 +65,7 @@ class Period:
         Raises:
             ValueError: The second day is not after the first, or the zone no time zone.
         """
-        return cls(_midnight(first, zone), None if to is None else _midnight(to, zone))
+        return cls(midnight(first, zone), None if to is None else midnight(to, zone))
 
     @property
     def whole_days(self) -> bool:

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from ledger.rows import step
 from reporting.kit import CONTEXTS, DAY, ZONES, cost, spending, write
 from spendgraph.ledger import StepRow
+from spendgraph.policy import parse_policy
 from spendgraph_reports.books import Books
 from spendgraph_reports.months import before, closed, year_to_date
+from spendgraph_reports.organisation import Organisation
 from spendgraph_reports.period import DAY_US, Period
 from spendgraph_reports.showback import showback
 
@@ -48,6 +50,38 @@ def test_every_cut_adds_up_to_the_ledger(
                     rows, *closed(year_to_date(period, zone))
                 )
                 assert not report.frame.duplicated(by).any()
+
+
+REORGANISED = Organisation.of(
+    parse_policy("""
+mappings:
+  - {name: growth joins sales, from: 2026-09-15, to: 2026-10-10, when: {team: growth}, set: {team: sales, cost_center: cc-9}}
+splits:
+  - name: the index
+    from: 2026-09-20
+    when: {feature: search}
+    into:
+      - {share: 66.7%, set: {cost_center: cc-1}}
+      - {share: 33.3%, set: {team: support}}
+""")
+)
+
+
+@settings(max_examples=25)
+@given(spending(), BY, st.sampled_from(ZONES), st.booleans())
+def test_reorganisations_change_who_pays_and_no_total(
+    rows: list[StepRow], by: list[str], zone: str, roll: bool
+) -> None:
+    """Of a period in which rules begin and end; what each team pays is the same as what the cuts by team and another say."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder, "ledger.db"), rows, roll=roll)
+        period = Period.between("2026-09-01", "2026-10-20", zone)
+        with Books(path, zone=zone, organisation=REORGANISED) as books:
+            whole = showback(books, period, by=by).frame["cost_nanousd"].sum()
+            sales = showback(books, period, by=["rule"], team=["sales"]).frame["cost_nanousd"].sum()
+            teams = showback(books, period, by=["team"]).frame.set_index("team")["cost_nanousd"]
+    assert whole == cost(rows, *closed(period))
+    assert abs(sales - teams.get("sales", 0)) <= 2
 
 
 def test_a_month_beside_the_one_before(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
 
 import typer
 
-from spendgraph.cli.options import DEFAULT_LEDGER, LedgerOption, existing, misused
+from spendgraph.cli.options import DEFAULT_LEDGER, LedgerOption, existing, misused, policy_path
 from spendgraph.cli.output import plain, print_json
 from spendgraph.cli.tables import Column, show
 from spendgraph_reports.errors import ReportsUnavailable
@@ -75,7 +75,7 @@ def offer(app: typer.Typer, build: Callable[..., Report], name: str) -> None:
     @wraps(build)
     def command(**options: Any) -> None:
         asked = {name: options.pop(name) for name in shared}
-        with opened(asked["ledger"], asked["timezone"]) as books:
+        with opened(asked["ledger"], asked["timezone"], asked["policy"]) as books:
             try:
                 period = period_of(books, asked["month"], asked["since"], asked["until"])
                 report = build(books, period, **options)
@@ -89,21 +89,26 @@ def offer(app: typer.Typer, build: Callable[..., Report], name: str) -> None:
     app.command(name)(command)
 
 
-def opened(ledger: Path, timezone: str) -> Books:
-    """The books of a ledger that is there.
+def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
+    """The books of a ledger that is there, seen through a policy's mappings and splits.
 
     Raises:
         ReportsUnavailable: What reports need is not installed.
+        PolicyError: The policy is not one.
         LedgerUnavailable: There is no such ledger.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise ReportsUnavailable(
             f"reports need {', '.join(missing)}, which is not installed: pip install 'spendgraph[reports]'"
         )
+    from spendgraph.policy import load_policy
     from spendgraph_reports.books import Books
+    from spendgraph_reports.organisation import Organisation
 
+    path = policy_path(policy)
+    organisation = Organisation() if path is None else Organisation.of(load_policy(path))
     try:
-        return Books(existing(ledger), zone=timezone)
+        return Books(existing(ledger), zone=timezone, organisation=organisation)
     except ValueError as error:
         misused(str(error))
 

@@ -80,10 +80,10 @@ def showback(books: Books, period: Period, *, by: Sequence[str] = ("team",), **f
     for name, other in {"before_nanousd": earlier, "year_to_date_nanousd": year}.items():
         for row in books.rows(by, other, sums=_COST, **filters):
             found[tuple(row[each] for each in by)][name] = row["cost_nanousd"]
-    own = books.doubts(period, **filters)
+    own = books.doubts(period, by=by, **filters)
     totals = own._asdict() | {
-        "before_nanousd": books.doubts(earlier, **filters).cost_nanousd,
-        "year_to_date_nanousd": books.doubts(year, **filters).cost_nanousd,
+        "before_nanousd": books.doubts(earlier, by=by, **filters).cost_nanousd,
+        "year_to_date_nanousd": books.doubts(year, by=by, **filters).cost_nanousd,
     }
     rows: list[dict[str, Any]] = [
         {
@@ -107,7 +107,7 @@ def showback(books: Books, period: Period, *, by: Sequence[str] = ("team",), **f
         columns=columns,
         totals={name: totals[name] for name in _ADDS},
         findings=_findings(by, rows, totals, named(earlier, books.zone)),
-        caveats=books.caveats(period, **filters),
+        caveats=books.caveats(period, by=by, **filters),
         zone=books.zone,
         settings={"by": ", ".join(by), "before": earlier.text}
         | {name: str(value) for name, value in filters.items()},
