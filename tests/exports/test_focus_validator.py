@@ -12,10 +12,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from spendgraph.ledger import LedgerReader
+from spendgraph_demo.history import Parameters, write_history
 from spendgraph_reports.exports import FOCUS_VERSION, export_focus
 
 PYTHON = os.environ.get("SPENDGRAPH_FOCUS_PYTHON", "")
@@ -36,9 +39,15 @@ _WHERE = "import focus_validator, pathlib; print(pathlib.Path(focus_validator.__
 
 
 @pytest.mark.skipif(not PYTHON, reason="SPENDGRAPH_FOCUS_PYTHON names no Python with focus-validator")
-def test_the_validator_finds_no_failure(books: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of", ["hard steps", "demo history"])
+def test_the_validator_finds_no_failure(of: str, books: Path, tmp_path: Path) -> None:
     """Every rule of FOCUS 1.2 that applies to a ledger passes (of two that exclude each other, one), and many do apply."""
-    export_focus(books, tmp_path / "focus.csv", account="acme-inc")
+    if of == "demo history":
+        books = tmp_path / "history.db"
+        write_history(books, Parameters(end=date(2026, 10, 1), days=30))
+    exported = export_focus(books, tmp_path / "focus.csv", account="acme-inc")
+    with LedgerReader.at(books) as reader:
+        assert exported.cost_nanousd == reader.spend()[0]["cost_nanousd"]
     # It reads its list of currencies relative to the working directory: where it is installed.
     home = subprocess.run([PYTHON, "-c", _WHERE], check=True, capture_output=True, text=True).stdout.strip()
     command = [
