@@ -45,12 +45,22 @@ def _asked(
     timezone: Annotated[
         str, typer.Option("--timezone", envvar="SPENDGRAPH_TIMEZONE", help="Whose days and months are meant.")
     ] = "UTC",
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            "-p",
+            envvar="SPENDGRAPH_POLICY",
+            help="Whose mappings and splits say who pays; spendgraph.yaml here, when there is one.",
+        ),
+    ] = None,
     form: Annotated[
         Form, typer.Option("--format", "-f", help="A table here, or what a file holds.")
     ] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; it is replaced whole.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """The options that all reports share."""
 
@@ -81,7 +91,10 @@ def offer(app: typer.Typer, build: Callable[..., Report], name: str) -> None:
                 report = build(books, period, **options)
             except ValueError as error:
                 misused(str(error))
-            deliver(report, asked["form"], asked["output"], asked["ledger"])
+            form = asked["form"]
+            if asked["as_json"] and form not in {"table", "json"}:
+                misused(f"expected either --json or --format {form}, found both")
+            deliver(report, "json" if asked["as_json"] else form, asked["output"], asked["ledger"])
 
     parameters = [each.replace(annotation=hints[each.name]) for each in (*own, *shared.values())]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
