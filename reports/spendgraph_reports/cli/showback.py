@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add them."""
     offer(app, showback, "showback")
+    offer(app, drivers, "drivers")
 
 
 def showback(
@@ -33,3 +34,17 @@ def showback(
     from spendgraph_reports.showback import showback as report
 
     return report(books, period, by=by or ["team"])
+
+
+def drivers(
+    books: Books,
+    period: Period,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", "-b", help="A tag or dimension; repeat for more. The feature, when not given."),
+    ] = None,
+) -> Report:
+    """What moved spending since the period before: more steps, or dearer ones."""
+    from spendgraph_reports.showback import drivers as report
+
+    return report(books, period, by=by or ["feature"])
