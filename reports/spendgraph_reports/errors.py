@@ -1,4 +1,4 @@
-"""The errors of exports and reconciliation: what was expected, what was found, and where."""
+"""The errors of exports, imports and reconciliation: what was expected, what was found, and where."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class QueryError(SpendgraphError):
     """A question to the ledger failed in the process that answers it."""
 
 
-class InvoiceError(SpendgraphError):
-    """An invoice or a usage export does not say what it should.
+class InputError(SpendgraphError):
+    """A file that was brought in, such as an invoice or a list of contracts, does not say what it should.
 
     Attributes:
         file: The file's name.
