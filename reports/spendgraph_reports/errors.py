@@ -41,3 +41,7 @@ class InputError(SpendgraphError):
 
 class FootingError(SpendgraphError):
     """The rows of a report do not add up to what the ledger says."""
+
+
+class NotImported(SpendgraphError):  # noqa: N818 - as LedgerUnavailable
+    """What a report needs from finance, such as an invoice, was not imported."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spendgraph_reports.reconcile.compare import Reconciliation, Row, reconcile
 from spendgraph_reports.reconcile.formats import FORMATS, read_invoice
+from spendgraph_reports.reconcile.imported import imported_invoice, reconcile_imported
 from spendgraph_reports.reconcile.lines import InvoiceLine, Tokens
 from spendgraph_reports.reconcile.mapped import ColumnMap
 
@@ -14,6 +15,8 @@ __all__ = [
     "Reconciliation",
     "Row",
     "Tokens",
+    "imported_invoice",
     "read_invoice",
     "reconcile",
+    "reconcile_imported",
 ]
