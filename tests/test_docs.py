@@ -85,7 +85,9 @@ def test_every_public_name_is_in_the_readme() -> None:
 def test_every_command_is_in_the_readme() -> None:
     """The table of commands is whole."""
     assert [
-        name for name in (*OWN_COMMANDS, "demo", "export", "reconcile") if f"`spendgraph {name}" not in README
+        name
+        for name in (*OWN_COMMANDS, "demo", "export", "import", "reconcile", "report")
+        if f"`spendgraph {name}" not in README
     ] == []
 
 

@@ -1,4 +1,4 @@
-"""The errors of exports and reconciliation: what was expected, what was found, and where."""
+"""The errors of exports, imports and reconciliation: what was expected, what was found, and where."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class QueryError(SpendgraphError):
     """A question to the ledger failed in the process that answers it."""
 
 
-class InvoiceError(SpendgraphError):
-    """An invoice or a usage export does not say what it should.
+class InputError(SpendgraphError):
+    """A file that was brought in, such as an invoice or a list of contracts, does not say what it should.
 
     Attributes:
         file: The file's name.
@@ -41,3 +41,7 @@ class InvoiceError(SpendgraphError):
 
 class FootingError(SpendgraphError):
     """The rows of a report do not add up to what the ledger says."""
+
+
+class NotImported(SpendgraphError):  # noqa: N818 - as LedgerUnavailable
+    """What a report needs from finance, such as an invoice, was not imported."""

@@ -96,6 +96,23 @@ def days(period: Period) -> float:
     return (until - since) / DAY_US
 
 
+def calendar_days(period: Period, zone: str = "UTC") -> tuple[date, date]:
+    """The first day of a closed period, and the first day after it; a day whose midnight the clocks leave out begins after it.
+
+    >>> calendar_days(Period.month("2026-08"))
+    (datetime.date(2026, 8, 1), datetime.date(2026, 9, 1))
+
+    Raises:
+        ValueError: The period has no start or no end, or does not begin and end with a day of the zone.
+    """
+    since, until = closed(period)
+    midnight(date(1970, 1, 1), zone)  # says so where there is no such zone
+    first, end = _day(since, zone), _day(until, zone)
+    if (midnight(first, zone), midnight(end, zone)) != (since, until):
+        raise ValueError(f"expected a period of whole days in {zone}, found {period.text}")
+    return first, end
+
+
 def _day(moment_us: int, zone: str) -> date:
     return from_us(moment_us).astimezone(ZoneInfo(zone)).date()
 

@@ -14,7 +14,7 @@ from exports.kit import write_books
 from ledger.rows import ACME, START_US, step, task
 from spendgraph.ledger import Ledger
 from spendgraph_reports.period import Period
-from spendgraph_reports.reconcile import InvoiceLine, Row, reconcile
+from spendgraph_reports.reconcile import InvoiceLine, Row, Tokens, reconcile
 from spendgraph_reports.reconcile.names import align
 
 SEPTEMBER = Period.month("2026-09")
@@ -104,7 +104,7 @@ def test_lines_of_other_months_are_left_out_and_counted(books: Path) -> None:
 
 def test_a_usage_export_is_compared_in_tokens(books: Path) -> None:
     """It has no dollars."""
-    found = reconcile(books, [InvoiceLine("gpt-5", DAY, None, 20)], SEPTEMBER, provider="openai")
+    found = reconcile(books, [InvoiceLine("gpt-5", DAY, None, Tokens(16, 4))], SEPTEMBER, provider="openai")
     assert (found.unit, found.invoice, found.ledger, found.residual) == ("tokens", 20, 14, 6)
     assert found.document()["residual_tokens"] == 6
 

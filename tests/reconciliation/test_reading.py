@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from spendgraph_reports.errors import InvoiceError
-from spendgraph_reports.reconcile import ColumnMap, InvoiceLine, read_invoice
+from spendgraph_reports.errors import InputError
+from spendgraph_reports.reconcile import ColumnMap, InvoiceLine, Tokens, read_invoice
 
 OPENAI_COSTS = """\
 start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,quantity,quantity_unit,line_item,project_id
@@ -48,14 +48,14 @@ READ: list[Any] = [
         OPENAI_COSTS,
         [
             InvoiceLine("(all models)", date(2026, 8, 2), 3_835_980),
-            InvoiceLine("gpt-5-nano", date(2026, 8, 2), 500_000_000),
+            InvoiceLine("gpt-5-nano", date(2026, 8, 2), 500_000_000, item="gpt-5-nano, input_tokens"),
         ],
         id="openai cost csv: no amount is no line; cents are not rounded to cents",
     ),
     pytest.param(
         "openai",
         OPENAI_USAGE,
-        [InvoiceLine("gpt-5-2025-08-07", date(2026, 8, 2), None, 18_203)],
+        [InvoiceLine("gpt-5-2025-08-07", date(2026, 8, 2), None, Tokens(17_903, 300, 17_817))],
         id="openai usage csv: cached tokens are inside the input",
     ),
     pytest.param(
@@ -63,21 +63,21 @@ READ: list[Any] = [
         json.dumps(
             page(AUGUST_2, {"amount": {"value": 0.06, "currency": "usd"}, "line_item": "gpt-5, output_tokens"})
         ),
-        [InvoiceLine("gpt-5", date(2026, 8, 2), 60_000_000)],
+        [InvoiceLine("gpt-5", date(2026, 8, 2), 60_000_000, item="gpt-5, output_tokens")],
         id="openai cost api",
     ),
     pytest.param(
         "openai",
         json.dumps([page(AUGUST_2, {"model": "gpt-5", "input_tokens": 10, "output_tokens": 4}, more=True), page(AUGUST_2)]),
-        [InvoiceLine("gpt-5", date(2026, 8, 2), None, 14)],
+        [InvoiceLine("gpt-5", date(2026, 8, 2), None, Tokens(10, 4))],
         id="openai usage api, two pages in a list",
     ),
     pytest.param(
         "anthropic",
         ANTHROPIC_COSTS,
         [
-            InvoiceLine("Claude Haiku 4.5", date(2026, 8, 4), 50_000_000),
-            InvoiceLine("web_search", date(2026, 8, 4), 1_200_000_000),
+            InvoiceLine("Claude Haiku 4.5", date(2026, 8, 4), 50_000_000, item="input_no_cache"),
+            InvoiceLine("web_search", date(2026, 8, 4), 1_200_000_000, item="web_search"),
         ],
         id="anthropic cost csv: dollars",
     ),
@@ -90,7 +90,7 @@ READ: list[Any] = [
     pytest.param(
         "anthropic",
         ANTHROPIC_USAGE,
-        [InvoiceLine("claude-sonnet-4-5-20250929", date(2026, 8, 5), None, 10_500)],
+        [InvoiceLine("claude-sonnet-4-5-20250929", date(2026, 8, 5), None, Tokens(10_000, 500, 8_000, 1_000))],
         id="anthropic usage csv: input is what is not cached, cache is beside it",
     ),
     pytest.param(
@@ -107,7 +107,7 @@ READ: list[Any] = [
                 },
             )
         ),
-        [InvoiceLine("claude-sonnet-4-5", date(2026, 8, 4), None, 10_500)],
+        [InvoiceLine("claude-sonnet-4-5", date(2026, 8, 4), None, Tokens(10_000, 500, 8_000, 1_000))],
         id="anthropic usage api",
     ),
 ]  # fmt: skip
@@ -143,7 +143,7 @@ def test_an_error_names_the_place(
     """File, line, column, what was expected and what was found."""
     file = tmp_path / "invoice.csv"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(InvoiceError) as caught:
+    with pytest.raises(InputError) as caught:
         read_invoice(file, form)
     assert (caught.value.file, caught.value.line, caught.value.column) == (str(file), line, column)
     assert caught.value.expected.startswith(expected)
@@ -153,7 +153,7 @@ def test_an_error_names_the_place(
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     """A spreadsheet file under a CSV's name says so."""
     (tmp_path / "x.csv").write_bytes(b"a,b\n1,\xff\n")
-    with pytest.raises(InvoiceError, match=r"x\.csv:2: expected text in UTF-8"):
+    with pytest.raises(InputError, match=r"x\.csv:2: expected text in UTF-8"):
         read_invoice(tmp_path / "x.csv", "openai")
 
 
@@ -170,6 +170,18 @@ def test_any_csv_is_read_with_a_map(tmp_path: Path) -> None:
     ]
 
 
+def test_a_description_of_several_lines_is_one_line(tmp_path: Path) -> None:
+    """Invoices break lines within cells; the row after it is named by its own line."""
+    (tmp_path / "x.csv").write_text('what,cost\n"Usage of\n  gpt-5",1\nother,one\n', encoding="utf-8")
+    columns = ColumnMap(cost="cost", model="what")
+    with pytest.raises(InputError, match=r"x\.csv:4: column 'cost'"):
+        read_invoice(tmp_path / "x.csv", "csv", columns)
+    (tmp_path / "x.csv").write_text('what,cost\n"Usage of\n  gpt-5",1\n', encoding="utf-8")
+    assert read_invoice(tmp_path / "x.csv", "csv", columns) == [
+        InvoiceLine("Usage of gpt-5", None, 1_000_000_000)
+    ]
+
+
 def test_a_map_is_loaded_from_yaml(tmp_path: Path) -> None:
     """Names and texts; what else stands there is an error that names the file."""
     file = tmp_path / "map.yaml"
@@ -181,7 +193,7 @@ def test_a_map_is_loaded_from_yaml(tmp_path: Path) -> None:
         ("- cost", "names and texts"),
     ):
         file.write_text(text)
-        with pytest.raises(InvoiceError) as caught:
+        with pytest.raises(InputError) as caught:
             ColumnMap.load(file)
         assert (caught.value.file, caught.value.expected.startswith(expected)) == (str(file), True)
 
@@ -190,5 +202,5 @@ def test_a_map_is_loaded_from_yaml(tmp_path: Path) -> None:
 def test_a_doubtful_amount_is_refused(amount: str, tmp_path: Path) -> None:
     """Nothing is guessed: a comma that may be a decimal one is an error."""
     (tmp_path / "x.csv").write_text(f'cost\n"{amount}"\n', encoding="utf-8")
-    with pytest.raises(InvoiceError, match="column 'cost': expected an amount of dollars"):
+    with pytest.raises(InputError, match="column 'cost': expected an amount of dollars"):
         read_invoice(tmp_path / "x.csv", "csv", ColumnMap(cost="cost"))

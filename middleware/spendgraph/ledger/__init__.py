@@ -5,6 +5,8 @@ from __future__ import annotations
 from spendgraph.ledger.asks import Ask, Envelope, Guard, Hold, Opening, Shortfall, Want
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.budgets import BudgetRow
+from spendgraph.ledger.imported import ContractRow, InvoiceLineRow, InvoiceRow, PlanRow
+from spendgraph.ledger.intake import Imported, ImportedFile, Invoice
 from spendgraph.ledger.ledger import Ledger
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import (
@@ -35,6 +37,7 @@ __all__ = [
     "Blocked",
     "BudgetRow",
     "ContextRow",
+    "ContractRow",
     "CostBasis",
     "DecisionRow",
     "Entry",
@@ -44,10 +47,16 @@ __all__ = [
     "HeldStep",
     "Hold",
     "HoldRelease",
+    "Imported",
+    "ImportedFile",
+    "Invoice",
+    "InvoiceLineRow",
+    "InvoiceRow",
     "Ledger",
     "LedgerReader",
     "Opening",
     "PausedTask",
+    "PlanRow",
     "PriceRow",
     "Problem",
     "Record",

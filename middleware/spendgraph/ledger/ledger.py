@@ -19,6 +19,7 @@ from spendgraph.ledger.connection import BUSY_DEADLINE_S, LOOP_WAIT_S
 from spendgraph.ledger.corrections import correction_of
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.inbox import Inbox
+from spendgraph.ledger.intake import Intake
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.reader import LedgerReader
 from spendgraph.ledger.records import HeldStep
@@ -181,7 +182,7 @@ class Ledger(LedgerReader):
             LedgerUnavailable: The last write failed, and trying again fails now.
         """
         if self._writer.failure is not None:
-            self._retry(wait_s, loop_wait_s)
+            self._writer.thread.retry(wait_s, loop_wait_s)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything posted is written.
@@ -280,6 +281,11 @@ class Ledger(LedgerReader):
     def upkeep(self) -> Upkeep:
         """What rolls up and prunes."""
         return Upkeep(self.transact, self._writer.query, self._reading, self._clock)
+
+    @property
+    def intake(self) -> Intake:
+        """Where finance brings in contracts, plans and invoices."""
+        return Intake(self.transact, self._clock)
 
     @property
     def alerts(self) -> AlertBook:
@@ -387,12 +393,3 @@ class Ledger(LedgerReader):
         self.flush()
         with super()._reading() as connection:
             yield connection
-
-    def _retry(self, wait_s: float, loop_wait_s: float) -> None:
-        if _get_running_loop() is None:
-            self._writer.drain(timeout=wait_s)
-            return
-        result = self._writer.thread.wait(None, loop_wait_s)
-        if isinstance(result, LedgerError):
-            failure = self._writer.failure
-            raise type(failure)(*failure.args) if failure is not None else result

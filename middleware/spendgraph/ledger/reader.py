@@ -17,6 +17,17 @@ from spendgraph.ledger import columns
 from spendgraph.ledger.connection import diagnose, open_reader
 from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
+from spendgraph.ledger.imported import (
+    ContractRow,
+    InvoiceLineRow,
+    InvoiceRow,
+    PlanRow,
+    read_contracts,
+    read_imports,
+    read_invoice_lines,
+    read_invoices,
+    read_plans,
+)
 from spendgraph.ledger.place import Place, find_place
 from spendgraph.ledger.rolled import SUMS, read_rolled, read_span
 from spendgraph.ledger.rollup import RollupStatus, read_status
@@ -25,6 +36,7 @@ from spendgraph.ledger.verify import Problem, Progress, verify
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
     from typing import Self
 
@@ -308,6 +320,44 @@ class LedgerReader:
         after, before = (to_us(at) if isinstance(at, datetime) else at for at in (since, until))
         with self._reading() as connection:
             return read_drift(connection, 0 if after is None else after, 2**62 if before is None else before)
+
+    def contracts(self, *, since: date | None = None, until: date | None = None) -> list[ContractRow]:
+        """The contracts of the newest list, by tenant and day.
+
+        Args:
+            since: Only those that hold on this day or later.
+            until: Only those that hold before this day.
+        """
+        with self._reading() as connection:
+            return read_contracts(connection, since, until)
+
+    def plans(self, *, at: date | None = None) -> list[PlanRow]:
+        """The list prices of the newest list, by plan: those of a day, or all of them."""
+        with self._reading() as connection:
+            return read_plans(connection, at)
+
+    def invoices(
+        self, *, provider: str | None = None, month: str | None = None, replaced: bool = False
+    ) -> list[InvoiceRow]:
+        """What was imported as invoices and usage exports, by month and provider.
+
+        Args:
+            provider: Only this one's.
+            month: Only this month's, such as `2026-08`.
+            replaced: Those that a newer one has replaced, too.
+        """
+        with self._reading() as connection:
+            return read_invoices(connection, provider, month, replaced=replaced)
+
+    def invoice_lines(self, import_id: int) -> list[InvoiceLineRow]:
+        """The lines of one of `invoices`, by day, model and item."""
+        with self._reading() as connection:
+            return read_invoice_lines(connection, import_id)
+
+    def imports(self) -> list[dict[str, Any]]:
+        """Every import there ever was, the newest first: the columns of `imports`, and `counts`."""
+        with self._reading() as connection:
+            return read_imports(connection)
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Check the books: every hash, reference and sum is derived again; an empty list means sound."""

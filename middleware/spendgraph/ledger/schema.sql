@@ -637,6 +637,149 @@ LEFT JOIN rollup_tasks AS r ON r.task_id = t.task_id
 LEFT JOIN steps AS s ON s.task_id = t.task_id AND s.seq > (SELECT coalesce(max(rolled_seq), 0) FROM rollup_state)
 GROUP BY t.task_id;
 
+CREATE TABLE imports (
+  import_id INTEGER PRIMARY KEY, -- order of importing
+  kind TEXT NOT NULL CHECK (kind IN ('contracts', 'plans', 'invoice')),
+  subject TEXT NOT NULL CHECK (subject <> ''), -- what it is a version of: the newest import of a subject counts
+  files TEXT NOT NULL CHECK (json_valid(files)), -- names and SHA-256 of the files, a JSON list of objects
+  rows INTEGER NOT NULL CHECK (rows > 0), -- how many rows of contracts, plans or invoice_lines came with it
+  imported_us INTEGER NOT NULL, -- microseconds since 1970 UTC
+  imported_by TEXT NOT NULL -- who brought it in, or empty
+) STRICT;
+
+CREATE INDEX imports_of_subject ON imports (subject, import_id);
+
+CREATE TABLE plans (
+  import_id INTEGER NOT NULL REFERENCES imports (import_id),
+  plan TEXT NOT NULL CHECK (plan <> ''),
+  valid_from TEXT NOT NULL CHECK (valid_from = '' OR valid_from GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'), -- ISO date from which it is listed; empty: always
+  monthly_list_price_nanousd INTEGER NOT NULL CHECK (monthly_list_price_nanousd >= 0),
+  PRIMARY KEY (import_id, plan, valid_from)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contracts (
+  import_id INTEGER NOT NULL REFERENCES imports (import_id),
+  tenant TEXT NOT NULL CHECK (tenant <> ''), -- as the tag of steps
+  valid_from TEXT NOT NULL CHECK (valid_from GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'), -- ISO date, the first day
+  valid_until TEXT NOT NULL CHECK (valid_until = '' OR (valid_until > valid_from AND valid_until GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]')), -- the first day after it; empty: it goes on
+  plan TEXT NOT NULL CHECK (plan <> ''),
+  monthly_revenue_nanousd INTEGER NOT NULL CHECK (monthly_revenue_nanousd >= 0),
+  PRIMARY KEY (import_id, tenant, valid_from)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invoices (
+  import_id INTEGER NOT NULL PRIMARY KEY REFERENCES imports (import_id),
+  provider TEXT NOT NULL CHECK (provider <> ''), -- as in steps
+  month TEXT NOT NULL CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]'), -- of UTC days, such as 2026-08
+  form TEXT NOT NULL CHECK (form <> ''), -- openai, anthropic or csv
+  unit TEXT NOT NULL CHECK (unit IN ('nanousd', 'tokens')), -- what its lines count: an invoice or cost export, a usage export
+  amount INTEGER NOT NULL, -- the sum of its lines, in unit
+  lines INTEGER NOT NULL CHECK (lines > 0), -- of the month in the files
+  outside_lines INTEGER NOT NULL CHECK (outside_lines >= 0) -- of other months, left out
+) STRICT;
+
+CREATE TABLE invoice_lines (
+  import_id INTEGER NOT NULL REFERENCES invoices (import_id),
+  day TEXT NOT NULL CHECK (day = '' OR day GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'), -- ISO date in UTC; empty: the file has months only
+  model TEXT NOT NULL, -- as the invoice names it
+  item TEXT NOT NULL, -- what of it is billed, in the invoice's words, or empty
+  lines INTEGER NOT NULL CHECK (lines > 0), -- of the files that are added up here
+  cost_nanousd INTEGER, -- empty in a usage export
+  input_tokens INTEGER, -- all of them, cached ones included; empty, as the next ones, unless it is a usage export
+  output_tokens INTEGER,
+  cache_read_tokens INTEGER,
+  cache_write_5m_tokens INTEGER,
+  cache_write_1h_tokens INTEGER,
+  PRIMARY KEY (import_id, day, model, item),
+  CHECK ((cost_nanousd IS NULL) = (input_tokens IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER imports_refuse_update BEFORE UPDATE ON imports
+BEGIN
+  SELECT raise(ABORT, 'imports is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER imports_refuse_delete BEFORE DELETE ON imports
+BEGIN
+  SELECT raise(ABORT, 'imports is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER imports_keep_first BEFORE INSERT ON imports
+WHEN EXISTS (SELECT 1 FROM imports WHERE import_id = NEW.import_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER plans_refuse_update BEFORE UPDATE ON plans
+BEGIN
+  SELECT raise(ABORT, 'plans is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER plans_refuse_delete BEFORE DELETE ON plans
+BEGIN
+  SELECT raise(ABORT, 'plans is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER plans_keep_first BEFORE INSERT ON plans
+WHEN EXISTS (SELECT 1 FROM plans WHERE import_id = NEW.import_id AND plan = NEW.plan AND valid_from = NEW.valid_from)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER contracts_refuse_update BEFORE UPDATE ON contracts
+BEGIN
+  SELECT raise(ABORT, 'contracts is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER contracts_refuse_delete BEFORE DELETE ON contracts
+BEGIN
+  SELECT raise(ABORT, 'contracts is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER contracts_keep_first BEFORE INSERT ON contracts
+WHEN EXISTS (SELECT 1 FROM contracts WHERE import_id = NEW.import_id AND tenant = NEW.tenant AND valid_from = NEW.valid_from)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER invoices_refuse_update BEFORE UPDATE ON invoices
+BEGIN
+  SELECT raise(ABORT, 'invoices is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER invoices_refuse_delete BEFORE DELETE ON invoices
+BEGIN
+  SELECT raise(ABORT, 'invoices is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER invoices_keep_first BEFORE INSERT ON invoices
+WHEN EXISTS (SELECT 1 FROM invoices WHERE import_id = NEW.import_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER invoice_lines_refuse_update BEFORE UPDATE ON invoice_lines
+BEGIN
+  SELECT raise(ABORT, 'invoice_lines is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER invoice_lines_refuse_delete BEFORE DELETE ON invoice_lines
+BEGIN
+  SELECT raise(ABORT, 'invoice_lines is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER invoice_lines_keep_first BEFORE INSERT ON invoice_lines
+WHEN EXISTS (SELECT 1 FROM invoice_lines WHERE import_id = NEW.import_id AND day = NEW.day AND model = NEW.model AND item = NEW.item)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE VIEW import_log AS -- what was brought in; of each subject the newest counts
+SELECT
+  i.import_id, i.kind, i.subject, strftime('%Y-%m-%dT%H:%M:%S', i.imported_us / 1000000, 'unixepoch') || printf('.%06dZ', i.imported_us % 1000000) AS imported, i.imported_by, i.files, i.rows,
+  NOT EXISTS (SELECT 1 FROM imports AS n WHERE n.subject = i.subject AND n.import_id > i.import_id) AS counts
+FROM imports AS i;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -669,3 +812,6 @@ VALUES (10, 'spendgraph', 'm010_create_envelopes', strftime('%Y-%m-%d %H:%M:%f00
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (11, 'spendgraph', 'm011_create_rollups', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (12, 'spendgraph', 'm012_create_imports', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

@@ -161,6 +161,25 @@ class LedgerThread:
         done: T = found
         return done
 
+    def retry(self, wait_s: float, loop_wait_s: float) -> None:
+        """Try again to write what is queued, after a write that failed.
+
+        Args:
+            wait_s: How long to wait for other processes.
+            loop_wait_s: How long an event loop waits for the ledger thread at most.
+
+        Raises:
+            LedgerUnavailable: It fails again.
+        """
+        writer = self._writer
+        if _get_running_loop() is None:
+            writer.drain(timeout=wait_s)
+            return
+        result = self.wait(None, loop_wait_s)
+        if isinstance(result, LedgerError):
+            failure = writer.failure
+            raise type(failure)(*failure.args) if failure is not None else result
+
     async def aflush(self) -> bool:
         """Have everything queued written, without blocking the event loop; whether it is."""
         loop = asyncio.get_running_loop()

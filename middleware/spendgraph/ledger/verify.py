@@ -19,6 +19,7 @@ from spendgraph.errors import ContextError
 from spendgraph.ledger import journal, spool
 from spendgraph.ledger.columns import TAGS
 from spendgraph.ledger.connection import diagnose
+from spendgraph.ledger.import_check import check_imports
 from spendgraph.ledger.records import PriceRow
 from spendgraph.ledger.rollup_check import check_rollups
 from spendgraph.ledger.rollup_sql import PRUNED_BEFORE
@@ -253,6 +254,10 @@ def _rollups(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
     return check_rollups(connection)
 
 
+def _imports(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    return check_imports(connection)
+
+
 def _spools(_: sqlite3.Connection, place: Place) -> Iterator[Finding]:
     for path in journal.orphans(place):
         yield (
@@ -279,5 +284,6 @@ _CHECKS: Final[dict[str, Callable[[sqlite3.Connection, Place], Iterator[Finding]
     "tasks": _tasks,
     "windows": _windows,
     "rollups": _rollups,
+    "imports": _imports,
     "spools": _spools,
 }

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 Format = Literal["openai", "anthropic", "csv"]
 
-_PROVIDERS = {"openai": "openai", "anthropic": "anthropic"}
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        "-c",
+        metavar="NAME=VALUE",
+        help="Which column of a csv is what: cost, day, model, currency; day_format, delimiter, decimal.",
+    ),
+]
+ColumnsOption = Annotated[
+    Path | None, typer.Option("--columns", metavar="YAML", help="The same from a file.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,26 +37,26 @@ def register(app: typer.Typer) -> None:
 
 
 def reconcile(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The invoice or usage export.")],
-    form: Annotated[Format, typer.Option("--format", "-f", help="Whose export it is, or csv with columns.")],
     month: Annotated[str, typer.Option("--month", "-m", help="The invoice's month, such as 2026-08 (UTC).")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE...]", help="The invoice or usage export.")
+    ] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", "-f", help="Whose export it is, or csv with columns.")
+    ] = None,
+    imported: Annotated[
+        bool,
+        typer.Option(
+            "--imported", help="Take the invoice that was imported of --provider, instead of files."
+        ),
+    ] = False,
     ledger: LedgerOption = DEFAULT_LEDGER,
     provider: Annotated[
         str | None,
         typer.Option("--provider", help="Whose steps are compared; of csv without it all steps."),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            "-c",
-            metavar="NAME=VALUE",
-            help="Which column of a csv is what: cost, day, model, currency; day_format, delimiter, decimal.",
-        ),
-    ] = None,
-    columns: Annotated[
-        Path | None, typer.Option("--columns", metavar="YAML", help="The same from a file.")
-    ] = None,
+    column: ColumnOption = None,
+    columns: ColumnsOption = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows to show.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,17 +64,15 @@ def reconcile(
 
     Exit code 1 when more than 5 percent of the invoice have no owner.
     """
-    from spendgraph_reports.period import Period
-    from spendgraph_reports.reconcile import read_invoice
-    from spendgraph_reports.reconcile import reconcile as compare
-
     try:
-        period = Period.month(month)
-        mapped = _columns(form, column, columns)
-        lines = [line for file in files for line in read_invoice(file, form, mapped)]
+        if imported:
+            if files or form or column or columns:
+                misused("expected either --imported or files with their --format, found both")
+            found = _of_import(ledger, month, provider)
+        else:
+            found = _of_files(ledger, month, files or [], form, provider, columns_of(form, column, columns))
     except ValueError as error:
         misused(str(error))
-    found = compare(ledger, lines, period, provider=provider or _PROVIDERS.get(form))
     if as_json:
         print_json(found.document())
     else:
@@ -77,7 +86,36 @@ def reconcile(
     raise typer.Exit(0 if found.reaches_goal else 1)
 
 
-def _columns(form: str, options: list[str] | None, file: Path | None) -> ColumnMap | None:
+def _of_import(ledger: Path, month: str, provider: str | None) -> Reconciliation:
+    from spendgraph_reports.reconcile import reconcile_imported
+
+    if not provider:
+        misused("expected --provider with --imported, found none")
+    return reconcile_imported(ledger, provider, month)
+
+
+def _of_files(
+    ledger: Path,
+    month: str,
+    files: list[Path],
+    form: Format | None,
+    provider: str | None,
+    columns: ColumnMap | None,
+) -> Reconciliation:
+    from spendgraph_reports.period import Period
+    from spendgraph_reports.reconcile import read_invoice
+    from spendgraph_reports.reconcile import reconcile as compare
+    from spendgraph_reports.reconcile.formats import PROVIDERS
+
+    if not files or form is None:
+        misused("expected FILE... with --format, or --imported with --provider, found neither")
+    period = Period.month(month)
+    lines = [line for file in files for line in read_invoice(file, form, columns)]
+    return compare(ledger, lines, period, provider=provider or PROVIDERS.get(form))
+
+
+def columns_of(form: str | None, options: list[str] | None, file: Path | None) -> ColumnMap | None:
+    """The column map of a csv, from options or a file; other formats have none."""
     from spendgraph_reports.reconcile import ColumnMap
 
     if form != "csv":

@@ -224,4 +224,6 @@ def _within(day: date | None, period: Period) -> bool:
 
 
 def _amount(line: InvoiceLine, unit: Unit) -> int:
-    return (line.cost_nanousd if unit == "nanousd" else line.tokens) or 0
+    if unit == "nanousd":
+        return line.cost_nanousd or 0
+    return line.tokens.total if line.tokens is not None else 0

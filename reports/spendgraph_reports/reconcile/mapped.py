@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from spendgraph_reports.errors import InvoiceError
+from spendgraph_reports.errors import InputError
 from spendgraph_reports.reconcile.lines import InvoiceLine
 from spendgraph_reports.reconcile.tables import as_object, read_table, read_text
 
@@ -60,7 +60,7 @@ class ColumnMap:
         """From a YAML file of names and values.
 
         Raises:
-            InvoiceError: It is no such file.
+            InputError: It is no such file.
         """
         import yaml
 
@@ -69,25 +69,25 @@ class ColumnMap:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 0
-            raise InvoiceError(
+            raise InputError(
                 str(path), expected="YAML", found=str(error).split("\n")[0], line=line
             ) from error
         values = as_object(document)
         if values is None or not all(isinstance(value, str) for value in values.values()):
-            raise InvoiceError(
+            raise InputError(
                 str(path), expected="names and texts, such as 'cost: Amount'", found=repr(document)[:80]
             )
         try:
             return cls.of(values)
         except ValueError as error:
-            raise InvoiceError(str(path), expected="a column map", found=str(error)) from error
+            raise InputError(str(path), expected="a column map", found=str(error)) from error
 
 
 def read_mapped(text: str, file: str, columns: ColumnMap) -> Iterator[InvoiceLine]:
     """The lines of a CSV; a row without an amount is none.
 
     Raises:
-        InvoiceError: A column is missing, or a value is not what it should be.
+        InputError: A column is missing, or a value is not what it should be.
     """
     table = read_table(text, file, delimiter=columns.delimiter)
     table.require(*(name for name in (columns.cost, columns.day, columns.model, columns.currency) if name))
@@ -97,7 +97,7 @@ def read_mapped(text: str, file: str, columns: ColumnMap) -> Iterator[InvoiceLin
         if columns.currency:
             row.cell(columns.currency).currency()
         yield InvoiceLine(
-            model=(row.cell(columns.model).text.strip() if columns.model else "") or "(not said)",
+            model=(row.cell(columns.model).words() if columns.model else "") or "(not said)",
             day=row.cell(columns.day).day(columns.day_format) if columns.day else None,
             cost_nanousd=row.cell(columns.cost).dollars(decimal_comma=columns.decimal == ","),
         )

@@ -6,10 +6,11 @@ that is not grouped by it has none. A day without use is a row without an amount
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 
-from spendgraph_reports.errors import InvoiceError
-from spendgraph_reports.reconcile.lines import InvoiceLine
+from spendgraph_reports.errors import InputError
+from spendgraph_reports.reconcile.lines import Cell, InvoiceLine, Tokens
 from spendgraph_reports.reconcile.tables import Table, as_object, read_pages, read_table, results, value_cell
 
 PROVIDER = "openai"
@@ -20,7 +21,7 @@ def read_openai(text: str, file: str) -> Iterator[InvoiceLine]:
     """The lines of any of OpenAI's exports.
 
     Raises:
-        InvoiceError: It is none of them, or a value is not what it should be.
+        InputError: It is none of them, or a value is not what it should be.
     """
     if text.lstrip().startswith(("{", "[")):
         return _json(text, file)
@@ -29,7 +30,7 @@ def read_openai(text: str, file: str) -> Iterator[InvoiceLine]:
         return _costs(table)
     if "input_tokens" in table.names:
         return _usage(table)
-    raise InvoiceError(
+    raise InputError(
         file, expected="OpenAI's cost export (amount_value) or usage export (input_tokens)",
         found=", ".join(table.names), line=1,
     )  # fmt: skip
@@ -43,11 +44,8 @@ def _costs(table: Table) -> Iterator[InvoiceLine]:
             continue
         if "amount_currency" in table.names:
             row.cell("amount_currency").currency()
-        yield InvoiceLine(
-            model=_model(row.cell("line_item").text),
-            day=row.cell(start).day(),
-            cost_nanousd=row.cell("amount_value").dollars(),
-        )
+        cost = row.cell("amount_value").dollars()
+        yield _billed(row.cell("line_item"), row.cell(start).day(), cost)
 
 
 def _usage(table: Table) -> Iterator[InvoiceLine]:
@@ -56,8 +54,8 @@ def _usage(table: Table) -> Iterator[InvoiceLine]:
     for row in table.cells():
         if not row.has("input_tokens") and not row.has("output_tokens"):
             continue
-        tokens = row.cell("input_tokens").count() + row.cell("output_tokens").count()
-        yield InvoiceLine(row.cell("model").text.strip() or NOT_GROUPED, row.cell(start).day(), None, tokens)
+        tokens = _tokens(row.cell(name) for name in _COUNTS)
+        yield InvoiceLine(row.cell("model").words() or NOT_GROUPED, row.cell(start).day(), None, tokens)
 
 
 def _json(text: str, file: str) -> Iterator[InvoiceLine]:
@@ -67,17 +65,23 @@ def _json(text: str, file: str) -> Iterator[InvoiceLine]:
         if amount is not None:
             value_cell(file, f"{path}.amount.currency", amount.get("currency")).currency()
             cost = value_cell(file, f"{path}.amount.value", amount.get("value")).dollars()
-            yield InvoiceLine(_model(str(result.get("line_item") or "")), day, cost)
+            yield _billed(value_cell(file, f"{path}.line_item", result.get("line_item")), day, cost)
         elif "input_tokens" in result:
-            counts = (value_cell(file, f"{path}.{name}", result.get(name)).count() for name in _COUNTS)
-            yield InvoiceLine(str(result.get("model") or NOT_GROUPED), day, None, sum(counts))
+            tokens = _tokens(value_cell(file, f"{path}.{name}", result.get(name)) for name in _COUNTS)
+            model = value_cell(file, f"{path}.model", result.get("model")).words() or NOT_GROUPED
+            yield InvoiceLine(model, day, None, tokens)
         else:
-            raise InvoiceError(file, expected="an amount, or tokens", found=", ".join(result), column=path)
+            raise InputError(file, expected="an amount, or tokens", found=", ".join(result), column=path)
 
 
-_COUNTS = ("input_tokens", "output_tokens")
+_COUNTS = ("input_tokens", "output_tokens", "input_cached_tokens")
 
 
-def _model(line_item: str) -> str:
+def _tokens(counts: Iterable[Cell]) -> Tokens:
+    return Tokens(*(cell.count() for cell in counts))
+
+
+def _billed(line_item: Cell, day: date, cost_nanousd: int) -> InvoiceLine:
     """The model of `gpt-5-nano, input_tokens`; of a fee (`web search tool calls`) its own words."""
-    return line_item.partition(",")[0].strip() or NOT_GROUPED
+    item = line_item.words()
+    return InvoiceLine(item.partition(",")[0].strip() or NOT_GROUPED, day, cost_nanousd, item=item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,30 +12,65 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-from spendgraph_reports.errors import InvoiceError
+from spendgraph_reports.errors import InputError
 from spendgraph_reports.reconcile.lines import Cell
 
 MAX_BYTES = 512 * 1024 * 1024
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, UTF-8 with or without a byte order mark.
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file that was read, once.
+
+    Attributes:
+        path: Where it is.
+        text: What it says, without a byte order mark.
+        sha256: Of its bytes, in hex.
+    """
+
+    path: Path
+    text: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file as errors name it."""
+        return str(self.path)
+
+    @property
+    def plain_name(self) -> str:
+        """Its name without folders, in characters that can be written anywhere."""
+        return self.path.name.encode("utf-8", "backslashreplace").decode()
+
+
+def read_file(path: Path) -> TextFile:
+    """A file in UTF-8, with or without a byte order mark.
 
     Raises:
-        InvoiceError: It cannot be read, is too large, or is no UTF-8.
+        InputError: It cannot be read, is too large, or is no UTF-8.
     """
     name = str(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InvoiceError(name, expected=f"a file of at most {MAX_BYTES:,} bytes", found="a larger one")
-        return path.read_bytes().decode("utf-8-sig")
+            raise InputError(name, expected=f"a file of at most {MAX_BYTES:,} bytes", found="a larger one")
+        content = path.read_bytes()
+        return TextFile(path, content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest())
     except OSError as error:
-        raise InvoiceError(
+        raise InputError(
             name, expected="a file that can be read", found=error.strerror or str(error)
         ) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise InvoiceError(name, expected="text in UTF-8", found="other bytes", line=line) from error
+        raise InputError(name, expected="text in UTF-8", found="other bytes", line=line) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        InputError: It cannot be read, is too large, or is no UTF-8.
+    """
+    return read_file(path).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +85,11 @@ class Table:
         """See that columns are there.
 
         Raises:
-            InvoiceError: One is missing.
+            InputError: One is missing.
         """
         for name in names:
             if name not in self.names:
-                raise InvoiceError(
+                raise InputError(
                     self.file,
                     expected="this column",
                     found=f"only {', '.join(self.names)}",
@@ -88,11 +124,11 @@ def read_table(text: str, file: str, *, delimiter: str | None = None) -> Table:
     """A CSV file; blank rows are left out, and the separator is found in the header if it is not given.
 
     Raises:
-        InvoiceError: There is no header, a name stands in it twice, or a row has other columns than it.
+        InputError: There is no header, a name stands in it twice, or a row has other columns than it.
     """
     header_line = text.lstrip("\r\n").partition("\n")[0]
     if not header_line.strip():
-        raise InvoiceError(file, expected="a header and rows", found="an empty file", line=1)
+        raise InputError(file, expected="a header and rows", found="an empty file", line=1)
     between = delimiter or max(",;\t", key=header_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True)
     names: tuple[str, ...] = ()
@@ -105,14 +141,14 @@ def read_table(text: str, file: str, *, delimiter: str | None = None) -> Table:
             if not names:
                 names = tuple(cell.strip() for cell in row)
                 if len(set(names)) < len(names):
-                    raise InvoiceError(file, expected="each column once", found=", ".join(names), line=1)
+                    raise InputError(file, expected="each column once", found=", ".join(names), line=1)
             elif len(row) != len(names):
-                raise InvoiceError(file, expected=f"{len(names)} columns", found=str(len(row)), line=line)
+                raise InputError(file, expected=f"{len(names)} columns", found=str(len(row)), line=line)
             else:
                 rows.append((line, dict(zip(names, row, strict=True))))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InvoiceError(file, expected="CSV", found=str(error), line=reader.line_num) from error
+        raise InputError(file, expected="CSV", found=str(error), line=reader.line_num) from error
     return Table(file, names, tuple(rows))
 
 
@@ -120,24 +156,24 @@ def read_pages(text: str, file: str) -> list[dict[str, Any]]:
     """The pages of a provider's API: one document, or a list of documents, whose last page must be the last.
 
     Raises:
-        InvoiceError: It is no JSON, no page, or pages are missing.
+        InputError: It is no JSON, no page, or pages are missing.
     """
     try:
         document = json.loads(text, parse_float=Decimal)
     except ValueError as error:
         line = getattr(error, "lineno", 0)
-        raise InvoiceError(file, expected="JSON", found=str(error), line=line) from error
+        raise InputError(file, expected="JSON", found=str(error), line=line) from error
     found = as_list(document)
     pages: list[dict[str, Any]] = []
     for number, page in enumerate([document] if found is None else found):
         content = as_object(page)
         if content is None or as_list(content.get("data")) is None:
-            raise InvoiceError(
+            raise InputError(
                 file, expected="a page with a list 'data'", found=shown(page), column=f"page {number}"
             )
         pages.append(content)
     if not pages or pages[-1].get("has_more"):
-        raise InvoiceError(
+        raise InputError(
             file, expected="the report's last page, too (several pages stand in one list)", found="has_more: true",
             column="has_more",
         )  # fmt: skip
@@ -150,7 +186,7 @@ def results(
     """Every result of every bucket, with its path and its bucket.
 
     Raises:
-        InvoiceError: A bucket or a result is something else.
+        InputError: A bucket or a result is something else.
     """
     for page in pages:
         for at, bucket in enumerate(page["data"]):
@@ -158,14 +194,14 @@ def results(
             content = as_object(bucket)
             found = None if content is None else as_list(content.get("results"))
             if content is None or found is None:
-                raise InvoiceError(
+                raise InputError(
                     file, expected="a bucket with a list 'results'", found=shown(bucket), column=place
                 )
             for number, value in enumerate(found):
                 path = f"{place}.results[{number}]"
                 result = as_object(value)
                 if result is None:
-                    raise InvoiceError(file, expected="an object", found=shown(value), column=path)
+                    raise InputError(file, expected="an object", found=shown(value), column=path)
                 yield path, content, result
 
 
