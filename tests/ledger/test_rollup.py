@@ -63,9 +63,18 @@ CORRECTIONS = st.tuples(st.integers(0, 10**6), st.integers(-(10**9), 10**9), st.
 
 def expected(path: Path) -> tuple[dict[Any, list[int]], dict[str, list[int]]]:
     """Both rollups, summed by Python from the rows of steps."""
+    return summed(steps_in(path))
+
+
+def steps_in(path: Path) -> list[dict[str, Any]]:
+    """The rows of steps in the order of writing."""
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        steps = [dict(row) for row in connection.execute("SELECT * FROM steps ORDER BY seq")]
+        return [dict(row) for row in connection.execute("SELECT * FROM steps ORDER BY seq")]
+
+
+def summed(steps: list[dict[str, Any]]) -> tuple[dict[Any, list[int]], dict[str, list[int]]]:
+    """What both rollups say of some steps."""
     quarters: dict[Any, Counter[str]] = {}
     by_task: dict[str, dict[str, int]] = {}
     for row in steps:

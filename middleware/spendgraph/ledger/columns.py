@@ -42,6 +42,16 @@ def expression(name: str) -> tuple[str, Parameters]:
     raise ValueError(f"the ledger has no column {name!r}; it has {known}")
 
 
+def matches(sql: str, own: Parameters, value: object) -> tuple[str, Parameters]:
+    """The condition that an expression is a value, or one of several."""
+    if value is None:
+        return f"{sql} IS NULL", own
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        values: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType] - any values
+        return f"{sql} IN ({', '.join('?' * len(values))})", [*own, *values]
+    return f"{sql} = ?", [*own, value]
+
+
 def where(
     filters: dict[str, object], since: datetime | int | None = None, until: datetime | int | None = None
 ) -> tuple[str, Parameters]:
@@ -52,17 +62,9 @@ def where(
     """
     conditions, parameters = ["1"], Parameters()
     for name, value in filters.items():
-        sql, own = expression(name)
+        condition, own = matches(*expression(name), value)
+        conditions.append(condition)
         parameters += own
-        if value is None:
-            conditions.append(f"{sql} IS NULL")
-        elif isinstance(value, Iterable) and not isinstance(value, str):
-            values: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType] - any values
-            conditions.append(f"{sql} IN ({', '.join('?' * len(values))})")
-            parameters += values
-        else:
-            conditions.append(f"{sql} = ?")
-            parameters.append(value)
     for moment, comparison in ((since, ">="), (until, "<")):
         if moment is not None:
             conditions.append(f"s.started_us {comparison} ?")

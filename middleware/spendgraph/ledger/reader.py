@@ -7,14 +7,13 @@ question holds back the WAL's checkpoint.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spendgraph.clock import to_us, utc_us
-from spendgraph.errors import LedgerError, LedgerUnavailable
+from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
-from spendgraph.ledger.connection import diagnose, open_reader
+from spendgraph.ledger.connection import diagnose
 from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
 from spendgraph.ledger.imported import (
@@ -28,14 +27,13 @@ from spendgraph.ledger.imported import (
     read_invoices,
     read_plans,
 )
-from spendgraph.ledger.place import Place, find_place
-from spendgraph.ledger.rolled import SUMS, read_rolled, read_span
-from spendgraph.ledger.rollup import RollupStatus, read_status
+from spendgraph.ledger.place import find_place
+from spendgraph.ledger.rollup_reader import RollupReader
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
     from typing import Self
@@ -82,14 +80,11 @@ SELECT * FROM budgets AS b WHERE version = (SELECT max(version) FROM budgets AS 
 ORDER BY budget"""
 
 
-class LedgerReader:
+class LedgerReader(RollupReader):
     """A ledger opened for reading.
 
     Its methods block; call them from a thread where an event loop runs. Get one from `Ledger.open_readonly`.
     """
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
 
     @classmethod
     def at(cls, url: str | Path) -> LedgerReader:
@@ -181,48 +176,6 @@ class LedgerReader:
         )
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(query, [*own, *parameters])]
-
-    def rolled(
-        self,
-        by: Sequence[str] = (),
-        *,
-        since: datetime | int | None = None,
-        until: datetime | int | None = None,
-        sums: Sequence[str] = SUMS,
-        **filters: object,
-    ) -> list[dict[str, Any]]:
-        """Sums of everything ever booked, pruned or not: from the rollups, and from the steps that are not in them yet.
-
-        Args:
-            by: Tags, `kind`, `name`, `provider`, `model`, `service_tier`, `owner_team`, `missing_tags`, `cost_basis`, `status`,
-                `is_replay`, `extra.<key>`, and `quarter_us` or UTC `hour`, `day`, `month`; nothing gives one row in all (none for an empty ledger).
-            since: Only steps that started then or later (an aware datetime, or microseconds): the start of a quarter of an hour.
-            until: Only steps that started earlier; the same.
-            sums: Which sums to make, the one to sort by first; few are quicker.
-            **filters: Names as in `by`, but for times: a value, or several of which one must match.
-
-        Returns:
-            Rows with the names in `by` and in `sums`, the largest first.
-
-        Raises:
-            ValueError: A name is none of these, or a time is within a quarter of an hour.
-        """
-        with self._reading() as connection:
-            return read_rolled(connection, by, since, until, sums, filters)
-
-    def span(self) -> tuple[int, int] | None:
-        """From the quarter of an hour in which the first step started to the end of the last one's, in microseconds.
-
-        Returns:
-            `None` for a ledger in which no step was ever booked; pruned steps count.
-        """
-        with self._reading() as connection:
-            return read_span(connection)
-
-    def rollup_status(self) -> RollupStatus:
-        """How far the rollups are, and since when steps may be pruned."""
-        with self._reading() as connection:
-            return read_status(connection)
 
     def windows(self, at: datetime | int | None = None) -> list[dict[str, Any]]:
         """The windows of every budget, with what is spent and held, exactly.
@@ -381,17 +334,3 @@ class LedgerReader:
                 yield dict(row)
             last = rows[-1]["seq"]
             reading = LedgerReader._reading(self)  # what was queued is written
-
-    @contextmanager
-    def _reading(self) -> Generator[sqlite3.Connection, None, None]:
-        connection = open_reader(self.place)
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            if connection.is_stopped:
-                raise LedgerUnavailable(
-                    f"the ledger {self.place.name} was being read while this process forked; read it again"
-                ) from error
-            raise diagnose(error, self.place) from error
-        finally:
-            connection.close()

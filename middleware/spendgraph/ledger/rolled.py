@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.clock import from_us, to_us
 from spendgraph.ledger import rollup_sql as sql
-from spendgraph.ledger.columns import TAGS, Parameters, expression
+from spendgraph.ledger.columns import TAGS, Parameters, expression, matches
 
 if TYPE_CHECKING:
     import sqlite3
@@ -83,15 +83,18 @@ def read_rolled(
 
 def read_span(connection: sqlite3.Connection) -> tuple[int, int] | None:
     """From the quarter of an hour of the first step, pruned or not, to the end of the last one's."""
-    found = connection.execute(
-        "SELECT min(first), max(last) FROM ("
-        "SELECT min(quarter_us) AS first, max(quarter_us) AS last FROM rollup_15min"
-        " UNION ALL SELECT min(started_us), max(started_us) FROM steps)"
-    ).fetchone()
-    if found is None or found[0] is None:
+    # One question for each end: asked for both ends at once, SQLite reads a whole index.
+    ends = ("quarter_us) FROM rollup_15min", "started_us) FROM steps")
+    first, last = (
+        [at for end in ends if (at := connection.execute(f"SELECT {which}({end}").fetchone()[0]) is not None]
+        for which in ("min", "max")
+    )
+    if not first:
         return None
-    first, last = (at - at % sql.QUARTER_US for at in found)
-    return first, last + sql.QUARTER_US
+    return (
+        min(first) - min(first) % sql.QUARTER_US,
+        max(last) - max(last) % sql.QUARTER_US + sql.QUARTER_US,
+    )
 
 
 class _Part(NamedTuple):
@@ -191,14 +194,9 @@ def _branch(
     selected.append(f"sum({values['steps']}) + sum({values['corrections']}) AS counted_")
     conditions, where_parameters = ["1"], Parameters()
     for name, value in filters.items():
-        found, own = _name(name, dimensions)
-        wanted: list[object] = (
-            list(value)  # pyright: ignore[reportUnknownArgumentType] - any values
-            if isinstance(value, Iterable) and not isinstance(value, str)
-            else [value]
-        )
-        conditions.append(f"{found} IN ({', '.join('?' * len(wanted))})")
-        where_parameters += [*own, *wanted]
+        condition, own = matches(*_name(name, dimensions), value)
+        conditions.append(condition)
+        where_parameters += own
     return (", ".join(selected), " AND ".join(conditions)), (select_parameters, where_parameters)
 
 

@@ -130,14 +130,19 @@ WHERE {condition}
 GROUP BY 1, 2"""
 
 
-def tasks(condition: str) -> str:
-    """The rows of `rollup_tasks` as steps make them; a task that is no row of `tasks` is its first step's payer's."""
+def tasks(condition: str, way: str = "") -> str:
+    """The rows of `rollup_tasks` as steps make them; a task that is no row of `tasks` is its first step's payer's.
+
+    Args:
+        condition: Of which steps.
+        way: How they are found, where SQLite should not choose.
+    """
     return f"""\
 SELECT g.task_id, coalesce(
   (SELECT t.context_id FROM tasks AS t WHERE t.task_id = g.task_id),
   (SELECT f.context_id FROM steps AS f WHERE f.task_id = g.task_id ORDER BY f.seq LIMIT 1)
 ) AS context_id, {_TASK_NAMES}
-FROM (SELECT s.task_id, {_NEW_TASK} FROM steps AS s WHERE {condition} GROUP BY s.task_id) AS g"""
+FROM (SELECT s.task_id, {_NEW_TASK} FROM steps AS s {way} WHERE {condition} GROUP BY s.task_id) AS g"""
 
 
 ADD_QUARTERS: Final = f"""\
