@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from spendgraph.context import CostContext
-from spendgraph.context.tags import FIELDS
+from spendgraph.context.names import FIELDS
 from spendgraph.errors import ContextError
 from spendgraph.policy.vocabulary import WORKLOAD_CLASSES, tag_text
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from context.strategies import ON_A_BUSY_MACHINE, contexts
 from spendgraph.context import CostContext
-from spendgraph.context.tags import FIELDS
+from spendgraph.context.names import FIELDS
 from spendgraph.errors import ContextError
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import quote, unquote_to_bytes
 
-from spendgraph.context.tags import FIELDS, METADATA_PREFIX
+from spendgraph.context.names import FIELDS, METADATA_PREFIX
 from spendgraph.errors import ContextError
 from spendgraph.policy.vocabulary import EXTRA_KEY, EXTRA_PREFIX, MAX_EXTRA_TAGS, tag_text, workload_class
 

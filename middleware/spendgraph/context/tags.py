@@ -13,24 +13,18 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from types import MappingProxyType
 
+from spendgraph.context.names import FIELDS, METADATA_PREFIX
 from spendgraph.errors import ContextError
 from spendgraph.policy.vocabulary import (
     EXTRA_KEY,
     EXTRA_PREFIX,
     MAX_EXTRA_TAGS,
     MAX_TAG_CHARS,
-    STANDARD_TAGS,
     did_you_mean,
     shortened,
     tag_text,
     workload_class,
 )
-
-METADATA_PREFIX = "spend_"
-"""Every key of `CostContext.metadata` starts with this; bare `user` or `version` collide with the host's."""
-
-FIELDS = (*STANDARD_TAGS, "task_id")
-"""The standard tags and the task's id: the keys a context is built from, besides `extra`."""
 
 _ALIASES = {"parent_run_id": "task_id"}
 _METADATA_KEYS = {name: METADATA_PREFIX + name for name in FIELDS}
