@@ -38,6 +38,7 @@ class Column:
         meaning: One sentence for a reader who sees it for the first time.
         adds: Its rows add up to the total of that name.
         label: The heading for people; the name without its unit when not given.
+        group: A heading over this column and its neighbours with the same one, where there is room.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Column:
     meaning: str
     adds: bool = False
     label: str = ""
+    group: str = ""
 
     @property
     def heading(self) -> str:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from spendgraph_reports.period import Period
     from spendgraph_reports.report import Report
 
-Form = Literal["table", "csv", "json", "parquet"]
+Form = Literal["table", "csv", "json", "parquet", "html"]
 
-_NEEDED: Final = ("pandas", "duckdb")
+_NEEDED: Final = ("pandas", "duckdb", "jinja2")
 _TYPES: Final[dict[str, object]] = {"Books": object, "Period": object, "Report": object}
 """What the hints of a report name beside its options; importing them would load pandas for every command."""
 
@@ -151,11 +151,11 @@ def period_of(books: Books, month: str | None, since: str | None, until: str | N
 
 def deliver(report: Report, form: Form, output: Path | None, ledger: Path) -> None:
     """Show a report, or write it."""
-    from spendgraph_reports.rendering import document, to_csv, to_json, to_parquet
+    from spendgraph_reports.rendering import document, to_csv, to_html, to_json, to_parquet
 
     if form == "table":
         if output is not None:
-            misused("expected --format csv, json or parquet with --output, found a table")
+            misused("expected --format csv, json, parquet or html with --output, found a table")
         _print(report)
         return
     if output is None:
@@ -163,7 +163,7 @@ def deliver(report: Report, form: Form, output: Path | None, ledger: Path) -> No
             misused(f"expected --output with --format {form}, found none")
         print_json(document(report))
         return
-    write = {"csv": to_csv, "json": to_json, "parquet": to_parquet}[form]
+    write = {"csv": to_csv, "json": to_json, "parquet": to_parquet, "html": to_html}[form]
     write(report, output, ledger)
     print(f"{plain(str(output))}: {len(report.frame):,} rows, {report.when}")
 

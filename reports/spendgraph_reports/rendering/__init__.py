@@ -1,8 +1,27 @@
-"""A report for people and programs: cells of text, and files as CSV, JSON and Parquet."""
+"""A report for people and programs: cells of text, pages of HTML, and files as CSV, JSON and Parquet."""
 
 from __future__ import annotations
 
 from spendgraph_reports.rendering.files import document, to_csv, to_json, to_parquet
+from spendgraph_reports.rendering.html import fragment, page, to_html, write_page
+from spendgraph_reports.rendering.sections import Fact, Facts, Picture, Prose, Section
 from spendgraph_reports.rendering.shown import NUMBERS, Shown, shown
 
-__all__ = ["NUMBERS", "Shown", "document", "shown", "to_csv", "to_json", "to_parquet"]
+__all__ = [
+    "NUMBERS",
+    "Fact",
+    "Facts",
+    "Picture",
+    "Prose",
+    "Section",
+    "Shown",
+    "document",
+    "fragment",
+    "page",
+    "shown",
+    "to_csv",
+    "to_html",
+    "to_json",
+    "to_parquet",
+    "write_page",
+]

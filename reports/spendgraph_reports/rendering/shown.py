@@ -32,12 +32,24 @@ class Shown(NamedTuple):
     total: list[str] | None
 
 
-def shown(report: Report) -> Shown:
-    """The cells of a report. Dollars of a column have the same places, and what is shown adds up to the total that is shown."""
+def shown(report: Report, *, most: int | None = None) -> Shown:
+    """The cells of a report. Dollars of a column have the same places, and what is shown adds up to the total that is shown.
+
+    Args:
+        report: What is shown.
+        most: So many rows at most; where there are more, one last row has the sums of all others.
+    """
     total = [NOTHING] * len(report.columns)
     columns: list[list[str]] = []
+    others = 0 if most is None else max(len(report.frame) - most, 0)
     for at, column in enumerate(report.columns):
         values = [None if is_missing(value) else value for value in report.frame[column.name].tolist()]
+        if others:
+            rest = values[most:]
+            values = [
+                *values[:most],
+                sum(value for value in rest if value is not None) if column.name in report.totals else None,
+            ]
         if column.kind == "money":
             texts, total[at] = _money(values, report.totals.get(column.name))
         else:
@@ -46,8 +58,11 @@ def shown(report: Report) -> Shown:
                 total[at] = f"{report.totals[column.name]:,}"
         columns.append(texts)
     first = next((at for at, column in enumerate(report.columns) if column.kind not in NUMBERS), None)
-    if report.totals and first is not None:
-        total[first] = "total"
+    if first is not None:
+        if report.totals:
+            total[first] = "total"
+        if others:
+            columns[first][-1] = f"{others:,} others"
     return Shown(
         [column.heading for column in report.columns],
         [list(row) for row in zip(*columns, strict=True)],

@@ -21,21 +21,34 @@ _ADDS: Final = (*_OWN, "before_nanousd", "year_to_date_nanousd")
 COLUMNS: Final = (
     Column("cost_nanousd", "money", "What the period cost.", adds=True),
     Column("share", "share", "Of the whole period's cost."),
+    Column("steps", "count", "Billable steps in the period.", adds=True),
     Column(
         "before_nanousd",
         "money",
         "What the period before cost: as many months, or as long a time.",
         adds=True,
+        group="compared",
     ),
-    Column("change", "change", "The cost beside that of the period before; infinite where that was nothing."),
-    Column("year_to_date_nanousd", "money", "What the calendar year cost up to the period's end.", adds=True),
-    Column("steps", "count", "Billable steps in the period.", adds=True),
+    Column(
+        "change",
+        "change",
+        "The cost beside that of the period before; infinite where that was nothing.",
+        group="compared",
+    ),
+    Column(
+        "year_to_date_nanousd",
+        "money",
+        "What the calendar year cost up to the period's end.",
+        adds=True,
+        group="compared",
+    ),
     Column(
         "unattributed_nanousd",
         "money",
         "The part of the cost that lacks required tags.",
         adds=True,
         label="unattributed",
+        group="in doubt",
     ),
     Column(
         "not_reported_nanousd",
@@ -43,6 +56,7 @@ COLUMNS: Final = (
         "The part that is estimated or an upper bound.",
         adds=True,
         label="estimated",
+        group="in doubt",
     ),
     Column(
         "unpriced_steps",
@@ -50,6 +64,7 @@ COLUMNS: Final = (
         "Steps without a price, which cost nothing here.",
         adds=True,
         label="unpriced",
+        group="in doubt",
     ),
 )
 """What `showback` says of each row, after the names it is by."""
@@ -109,7 +124,7 @@ def showback(books: Books, period: Period, *, by: Sequence[str] = ("team",), **f
         findings=_findings(by, rows, totals, named(earlier, books.zone)),
         caveats=books.caveats(period, by=by, **filters),
         zone=books.zone,
-        settings={"by": ", ".join(by), "before": earlier.text}
+        settings={"by": ", ".join(by), "before": named(earlier, books.zone)}
         | {name: str(value) for name, value in filters.items()},
     )
 
