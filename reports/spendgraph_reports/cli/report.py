@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from spendgraph_reports.cli import showback
+from spendgraph_reports.cli import invoices, showback
 
 HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
 
@@ -12,6 +12,9 @@ HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
 def register(app: typer.Typer) -> None:
     """Add every report."""
     reports = typer.Typer(no_args_is_help=True, help=HELP)
-    for module in (showback,):
+    for module in (
+        invoices,
+        showback,
+    ):
         module.register(reports)
     app.add_typer(reports, name="report")
