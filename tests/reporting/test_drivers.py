@@ -59,8 +59,8 @@ def test_more_steps_and_dearer_steps_are_told_apart(tmp_path: Path) -> None:
     }
     assert report.findings == (
         "$8.00 more was spent than in 2026-08 (+100.0 %).",
-        "triage, acme grew by $4.00: +100.0 % steps, and a step costs +0.0 %.",
-        "search, acme grew by $3.00: +0.0 % steps, and a step costs +100.0 %.",
+        "triage, acme grew by $4.00: 100.0 % more steps, and a step is as dear.",
+        "search, acme grew by $3.00: as many steps, and a step is 100.0 % dearer.",
         "digest, (none) is new with $2.00.",
     )
 

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 Form = Literal["table", "csv", "json", "parquet", "html"]
 
+TimezoneOption = Annotated[
+    str, typer.Option("--timezone", envvar="SPENDGRAPH_TIMEZONE", help="Whose days and months are meant.")
+]
+WhosePolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        "-p",
+        envvar="SPENDGRAPH_POLICY",
+        help="Whose mappings and splits say who pays; spendgraph.yaml here, when there is one.",
+    ),
+]
+
 _NEEDED: Final = ("pandas", "duckdb", "jinja2")
 _TYPES: Final[dict[str, object]] = {"Books": object, "Period": object, "Report": object}
 """What the hints of a report name beside its options; importing them would load pandas for every command."""
@@ -42,18 +55,8 @@ def _asked(
         str | None,
         typer.Option("--to", metavar="DATE", help="The day that is not in it any more; now, when not given."),
     ] = None,
-    timezone: Annotated[
-        str, typer.Option("--timezone", envvar="SPENDGRAPH_TIMEZONE", help="Whose days and months are meant.")
-    ] = "UTC",
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            "--policy",
-            "-p",
-            envvar="SPENDGRAPH_POLICY",
-            help="Whose mappings and splits say who pays; spendgraph.yaml here, when there is one.",
-        ),
-    ] = None,
+    timezone: TimezoneOption = "UTC",
+    policy: WhosePolicyOption = None,
     form: Annotated[
         Form, typer.Option("--format", "-f", help="A table here, or what a file holds.")
     ] = "table",

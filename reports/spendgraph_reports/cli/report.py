@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from spendgraph_reports.cli import invoices, showback
+from spendgraph_reports.cli import invoices, monthly, showback
 
 HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     reports = typer.Typer(no_args_is_help=True, help=HELP)
     for module in (
         invoices,
+        monthly,
         showback,
     ):
         module.register(reports)

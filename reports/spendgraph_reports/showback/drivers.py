@@ -107,7 +107,7 @@ def drivers(books: Books, period: Period, *, by: Sequence[str] = ("feature",), *
         findings=_findings(by, rows, now.cost_nanousd, past.cost_nanousd, named(earlier, books.zone)),
         caveats=books.caveats(period, by=by, **filters),
         zone=books.zone,
-        settings={"by": ", ".join(by), "before": earlier.text}
+        settings={"by": ", ".join(by), "before": named(earlier, books.zone)}
         | {name: str(value) for name, value in filters.items()},
     )
 
@@ -149,10 +149,16 @@ def _how(row: dict[str, Any]) -> str:
         return f"is new with {dollars(row['cost_nanousd'])}"
     if not row["steps"]:
         return f"{by_how_much}: it had no step any more"
-    more = percent(change(row["steps"], row["steps_before"]), signed=True)
-    rate, rate_before = (
-        Fraction(row["cost_nanousd"], row["steps"]),
-        Fraction(row["before_nanousd"], row["steps_before"]),
+    rate, past = (
+        Fraction(row[cost], row[steps])
+        for cost, steps in (("cost_nanousd", "steps"), ("before_nanousd", "steps_before"))
     )
-    dearer = percent(float(rate / rate_before - 1), signed=True) if rate_before else "from nothing"
-    return f"{by_how_much}: {more} steps, and a step costs {dearer}"
+    steps = _beside(change(row["steps"], row["steps_before"]), "more steps", "fewer steps") or "as many steps"
+    if not past:
+        return f"{by_how_much}: {steps}, which had cost nothing"
+    return f"{by_how_much}: {steps}, and a step is {_beside(float(rate / past - 1), 'dearer', 'cheaper') or 'as dear'}"
+
+
+def _beside(by: float, more: str, less: str) -> str:
+    """How much more or less there is, in words; nothing where it is the same."""
+    return f"{percent(abs(by))} {more if by > 0 else less}" if round(abs(by), 3) else ""
