@@ -1,8 +1,15 @@
-"""What holds for every test: a slow machine is no failure of a property."""
+"""What holds for every test: a slow machine is no failure of a property, and who waits leaves the processor to others."""
 
 from __future__ import annotations
+
+import os
 
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("spendgraph", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("spendgraph")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`, one process more than there are processors: many tests wait for locks, leases and other processes."""
+    return (os.cpu_count() or 1) + 1
