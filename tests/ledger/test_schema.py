@@ -31,6 +31,7 @@ NAMES = [
     "m009_create_alerts",
     "m010_create_envelopes",
     "m011_create_rollups",
+    "m012_create_forgiven",
 ]
 
 

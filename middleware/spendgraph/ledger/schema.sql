@@ -637,6 +637,12 @@ LEFT JOIN rollup_tasks AS r ON r.task_id = t.task_id
 LEFT JOIN steps AS s ON s.task_id = t.task_id AND s.seq > (SELECT coalesce(max(rolled_seq), 0) FROM rollup_state)
 GROUP BY t.task_id;
 
+CREATE TABLE forgiven (
+  window_id INTEGER NOT NULL PRIMARY KEY REFERENCES windows (window_id), -- of a breaker that a person has closed
+  spent_nanousd INTEGER NOT NULL, -- of what is spent in it, what counts no more
+  up_to_seq INTEGER NOT NULL -- the steps up to here are forgiven, each at what it cost then or, if less, costs now
+) STRICT;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -669,3 +675,6 @@ VALUES (10, 'spendgraph', 'm010_create_envelopes', strftime('%Y-%m-%d %H:%M:%f00
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (11, 'spendgraph', 'm011_create_rollups', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (12, 'spendgraph', 'm012_create_forgiven', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
