@@ -7,7 +7,6 @@ over. Nothing here knows an address: a channel is a name of the policy's `notify
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -99,6 +98,13 @@ _WINDOWS: Final = f"""\
 SELECT {", ".join(WindowSpent._fields[:5])}, spent_nanousd, spent_tokens, spent_calls FROM windows
 WHERE window_id IN (SELECT value FROM json_each(?))"""  # noqa: S608 - as above
 
+_RECENT: Final = f"""\
+SELECT {", ".join(WindowSpent._fields[:5])}, spent_nanousd, spent_tokens, spent_calls FROM windows
+WHERE window_id IN (
+  SELECT m.window_id FROM (SELECT step_id FROM steps ORDER BY seq DESC LIMIT ?) AS s
+  JOIN step_windows AS m ON m.step_id = s.step_id
+)"""  # noqa: S608 - as above
+
 _PARTS: Final = f"""\
 SELECT {", ".join(WindowSpent._fields[:5])}, spent_nanousd, spent_tokens, spent_calls FROM windows
 WHERE budget = ? AND scope = ? AND start_us >= ? ORDER BY start_us"""  # noqa: S608 - as above
@@ -109,6 +115,13 @@ WHERE budget = ? AND scope = ? AND kind = ? AND threshold IS ? AND limit_amount 
 
 _GRANTED: Final = """\
 SELECT coalesce(sum(amount), 0) FROM grants WHERE budget = ? AND scope = ? AND window_start_us BETWEEN ? AND ?"""
+
+_LATEST_STEPS: Final = 5_000
+
+
+def recent_windows(connection: sqlite3.Connection, steps: int = _LATEST_STEPS) -> list[WindowSpent]:
+    """What is spent in the windows that the latest steps count in; for a connection that only reads."""
+    return [WindowSpent(*row) for row in connection.execute(_RECENT, (steps,))]
 
 
 class AlertBook:
@@ -126,13 +139,12 @@ class AlertBook:
         self._clock = clock
 
     def watch(self, watcher: Watcher) -> None:
-        """Have somebody told which windows each commit of this process has changed."""
-        self._writer.watchers.append(watcher)
+        """Have somebody told which windows each commit of this process changes, and has changed by folding something in."""
+        self._writer.watchers.add(watcher)
 
     def unwatch(self, watcher: Watcher) -> None:
         """Undo `watch`."""
-        with contextlib.suppress(ValueError):
-            self._writer.watchers.remove(watcher)
+        self._writer.watchers.remove(watcher)
 
     def now(self) -> int:
         """The time, in microseconds."""

@@ -39,6 +39,16 @@ class Crossings:
             self._settled.clear()
         self._settled.update(_mark(alert) for alert in alerts)
 
+    def still_count(self, windows: Iterable[WindowSpent]) -> frozenset[int]:
+        """Those of windows in which something that happens now would count."""
+        now_us = self._book.now()
+        return frozenset(
+            window.window_id
+            for window in windows
+            if (of := self._watched.get(window.budget)) is not None
+            and (window.end_us is None or window.end_us + of.rolling_us > now_us)
+        )
+
     def find(self, touched: frozenset[int]) -> list[Alert]:
         """What people have to be told about windows.
 
