@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import orjson
 
 from spendgraph.errors import LedgerError
-from spendgraph.ledger.alerts import AlertRow, Waiting, recent_windows
+from spendgraph.ledger.alerts import AlertRow, recent_windows
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.notify import messages
 from spendgraph.notify.alert import harmless
@@ -284,10 +284,7 @@ class Notifier:
             self._known.clear()
         self._known.update(fresh)
         self._crossings.settle(fresh.values())
-        self._outbox.deliver(
-            Waiting(row.alert_id, row.severity, row.title, row.message, tuple(orjson.loads(row.waiting)))
-            for row in new
-        )
+        self._outbox.deliver(new)
 
     def _row(self, alert_id: str, alert: Alert, now_us: int) -> AlertRow:
         told = self._channels.known(alert.to)
