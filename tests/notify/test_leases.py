@@ -169,3 +169,40 @@ def test_a_delivery_that_could_not_be_noted_is_noted_later(
                 other.execute("ROLLBACK")
         assert rows(path, "waiting, attempts") == [("[]", 1)]
         assert hook.requests == 1
+
+
+def test_who_has_none_of_the_channels_leaves_an_alert_to_who_has(path: Path) -> None:
+    """Another process with another policy keeps nobody waiting for a lease that it has no use for."""
+    with Receiver(status=500) as hook, Receiver() as other:
+        given = policy(FULL, growth=hook.url)
+        with Meter(path, policy=given) as meter:
+            call(meter)
+            until(lambda: hook.requests)
+        with Meter(path, policy=policy("limit_usd: 1", lead=other.url)) as stranger:
+            raise_nothing(stranger)
+            hook.status = 200
+            with Meter(path, policy=given):
+                until_delivered(path, 1)
+        assert len(hook.got) == 1
+
+
+def test_who_has_one_of_the_channels_leaves_the_others_to_who_has_them(path: Path) -> None:
+    """It reaches its own, and gives the lease back."""
+    both = FULL.replace("[notify]}", "[notify], to: [lead]}")
+    with Receiver(status=500) as growth, Receiver(status=500) as lead:
+        given = policy(both, growth=growth.url, lead=lead.url)
+        with Meter(path, policy=given) as meter:
+            call(meter)
+            until(lambda: growth.requests and lead.requests)
+        growth.status = lead.status = 200
+        with Meter(path, policy=policy("limit_usd: 1", growth=growth.url)):
+            until(lambda: waiting(path) == [["lead[0]"]])
+            with Meter(path, policy=given):
+                until_delivered(path, 1)
+        assert (len(growth.got), len(lead.got)) == (1, 1)
+
+
+def raise_nothing(meter: Meter) -> None:
+    """Wait until a notifier has looked for what nobody delivers."""
+    meter.notifier.raise_alert(Alert("test", "b", "beside it", "text", ("lead",)))
+    until(lambda: len(rows(Path(meter.ledger.place.name))) == 2)

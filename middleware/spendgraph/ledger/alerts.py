@@ -182,8 +182,11 @@ class AlertBook:
             for row in self._writer.transact(act, timeout=_WAIT_S)
         ]
 
-    def take_over(self) -> tuple[list[Waiting], int | None]:
+    def take_over(self, channels: Collection[str]) -> tuple[list[Waiting], int | None]:
         """Take what nobody is delivering, and the microseconds until others' leases are over, if they have any.
+
+        Args:
+            channels: Those that can be reached from here; what waits for none of them is left to others.
 
         Raises:
             LedgerUnavailable: The ledger cannot be written: nothing is taken.
@@ -191,12 +194,15 @@ class AlertBook:
         now_us = self._clock()
         since = (now_us - KEPT_US,)
 
+        mine = frozenset(channels)
 
         def read(execute: Execute) -> list[Waiting]:
-            return [
-                Waiting(alert_id, severity, title, message, tuple(orjson.loads(text)), lease_us)
-                for alert_id, severity, title, message, text, lease_us in execute(_OPEN, since)
-            ]
+            found: list[Waiting] = []
+            for alert_id, severity, title, message, text, lease_us in execute(_OPEN, since):
+                waiting = tuple(orjson.loads(text))
+                if not mine.isdisjoint(waiting):
+                    found.append(Waiting(alert_id, severity, title, message, waiting, lease_us))
+            return found
 
         def act(execute: Execute) -> tuple[list[Waiting], int | None]:
             found = read(execute)

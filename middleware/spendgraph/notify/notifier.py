@@ -244,7 +244,7 @@ class Notifier:
             if self._is_stopping or not self._channels:
                 return None
             try:
-                alerts, others_us = self._book.take_over()
+                alerts, others_us = self._book.take_over(self._channels.every)
             except LedgerError as error:
                 logger.warning("spendgraph: alerts that wait could not be read: %s", error)
                 return _AGAIN_S
