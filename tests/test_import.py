@@ -60,6 +60,7 @@ def test_the_public_names_are_these() -> None:
         "ContextError",
         "ContextMissing",
         "CostContext",
+        "GateError",
         "LedgerBusy",
         "LedgerError",
         "LedgerUnavailable",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spendgraph.errors import (
         ApprovalError,
         ContextError,
+        GateError,
         LedgerBusy,
         LedgerError,
         LedgerUnavailable,
@@ -54,6 +55,7 @@ __all__ = [
     "ContextError",
     "ContextMissing",
     "CostContext",
+    "GateError",
     "LedgerBusy",
     "LedgerError",
     "LedgerUnavailable",
@@ -81,6 +83,7 @@ _HOMES = {
     "ContextError": "spendgraph.errors",
     "ContextMissing": "spendgraph.hooks.refusals",
     "CostContext": "spendgraph.context",
+    "GateError": "spendgraph.errors",
     "LedgerBusy": "spendgraph.errors",
     "LedgerError": "spendgraph.errors",
     "LedgerUnavailable": "spendgraph.errors",

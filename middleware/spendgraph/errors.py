@@ -31,6 +31,20 @@ class ContextError(SpendgraphError, ValueError):
     """A tag has a name or a value that a cost context does not accept."""
 
 
+class GateError(SpendgraphError, ValueError):
+    """A budget gate would send its graph to a node that is not there.
+
+    Attributes:
+        node: The name that was given.
+        nodes: The names of the graph's nodes.
+    """
+
+    def __init__(self, message: str, *, node: str = "", nodes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.node = node
+        self.nodes = nodes
+
+
 class PriceError(SpendgraphError):
     """A price cannot be read, or a step cannot be priced with it."""
 

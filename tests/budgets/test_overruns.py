@@ -12,6 +12,7 @@ import pytest
 from budgets.fanout import ACME
 from scripted import PRICES, STEP_NANOUSD, ScriptedModel
 from spendgraph import BudgetExceeded, Meter
+from spendgraph.clock import utc_us
 from spendgraph.policy import parse_policy
 
 HELD_NANOUSD = 2 * 1_000 + 3 * 1_000 + 2_000
@@ -84,3 +85,34 @@ def test_a_late_end_dearer_than_its_hold_is_an_overrun_as_well(tmp_path: Path) -
         assert counters == [(3_500, 0)]
         assert overruns == [(500,)]
         assert meter.ledger.verify() == []
+
+
+def overruns(tmp_path: Path) -> list[int]:
+    """By how much budgets were overrun, as it was decided."""
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        query = (
+            "SELECT detail ->> 'overrun_nanousd' FROM decisions WHERE outcome = 'overrun' ORDER BY decided_us"
+        )
+        return [amount for (amount,) in connection.execute(query)]
+
+
+def test_a_rolling_budget_is_overrun_by_its_sum(tmp_path: Path) -> None:
+    """Two calls an hour apart are two of its windows, each far below the limit."""
+    now_us = [utc_us()]
+    policy = parse_policy(
+        f"{PRICES}\nbudgets: [{{name: b, period: rolling 24h, limit_usd: '{LIMIT / 1e9:.9f}'}}]"
+    )
+    with Meter(tmp_path / "ledger.db", policy=policy, clock=lambda: now_us[0]) as meter:
+        for _ in range(2):
+            ScriptedModel().bind(max_tokens=1).invoke("hi", meter.config(ACME))
+            now_us[0] += 3_600_000_000
+        assert len(list(meter.ledger.windows())) == 2
+    assert overruns(tmp_path) == [2 * STEP_NANOUSD - LIMIT]
+
+
+def test_an_overrun_is_measured_by_the_limit_that_counts(tmp_path: Path) -> None:
+    """Beyond the limit before it was raised is not beyond the limit."""
+    metered(tmp_path, f"limit_usd: '{HELD_NANOUSD / 1e9:.9f}'").close()
+    with metered(tmp_path, "limit_usd: 1") as meter:
+        ScriptedModel().bind(max_tokens=1).invoke("hi", meter.config(ACME))
+    assert overruns(tmp_path) == []

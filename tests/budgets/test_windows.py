@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendgraph.budgets.windows import PARTS, window_at
+from spendgraph.budgets.windows import window_at
 from spendgraph.clock import from_us, to_us
+from spendgraph.ledger.counters import ROLLING_PARTS
 from spendgraph.policy import Budget
 
 HOUR_US = 3_600_000_000
@@ -85,7 +86,7 @@ def test_a_rolling_period_never_counts_less_than_its_length(at_us: int) -> None:
     window = window_at(budget("rolling 24h"), at_us)
     assert window.since_us is not None
     assert at_us - window.since_us >= 24 * HOUR_US
-    assert at_us - window.since_us < 24 * HOUR_US * (PARTS + 1) // PARTS
+    assert at_us - window.since_us < 24 * HOUR_US * (ROLLING_PARTS + 1) // ROLLING_PARTS
 
 
 def test_a_total_is_one_window_for_ever() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from ledger.rows import ACME, step, task
 from spendgraph.ledger import Ledger
-from spendgraph.ledger.connection import open_reader
+from spendgraph.ledger.connection import is_whole, open_reader
 from spendgraph.ledger.place import check_file, find_place
 
 LOOKS: dict[str, Callable[[Path], object]] = {
@@ -24,6 +24,7 @@ LOOKS: dict[str, Callable[[Path], object]] = {
     "a reader": lambda path: list(Ledger.open_readonly(path).steps()),
     "a connection that only reads": lambda path: open_reader(find_place(path)).close(),
     "checking the file": lambda path: check_file(find_place(path)),
+    "asking whether it is whole": lambda path: is_whole(find_place(path)),
 }
 
 

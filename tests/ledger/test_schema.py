@@ -32,6 +32,7 @@ NAMES = [
     "m010_create_envelopes",
     "m011_create_rollups",
     "m012_create_imports",
+    "m013_create_forgiven",
 ]
 
 

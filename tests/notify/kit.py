@@ -14,6 +14,7 @@ from spendgraph import BudgetExceeded, Meter
 from spendgraph.policy import Policy, parse_policy
 
 NOWHERE = "json://127.0.0.1:9/nobody-listens"
+LENIENT = "on_ledger_error: {eval: allow}"
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 MONDAY_US = 1_764_547_200_000_000

@@ -11,13 +11,15 @@ from typing import Any, Self
 
 
 class Receiver:
-    """Answers every request with `status`; while `is_slow` it takes its time.
+    """Answers every request with `status`, after `seconds`, and not before `gate` is set.
 
     Attributes:
         got: The messages, as apprise's JSON: `title`, `message` and `type`.
     """
 
-    def __init__(self, *, status: int = 200, seconds: float = 0.0) -> None:
+    def __init__(
+        self, *, status: int = 200, seconds: float = 0.0, gate: threading.Event | None = None
+    ) -> None:
         self.got: list[dict[str, Any]] = []
         self.requests = 0
         self.status = status
@@ -30,6 +32,8 @@ class Receiver:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 receiver.requests += 1
                 time.sleep(receiver.seconds)
+                if gate is not None:
+                    gate.wait(30)
                 if receiver.status == 200:
                     receiver.got.append(body)
                 self.send_response(receiver.status)

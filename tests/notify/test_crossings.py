@@ -250,7 +250,7 @@ def test_nobody_is_watched_and_nothing_raised_without_anybody_to_tell(path: Path
         path, policy=parse_policy(f"{PRICES}\nbudgets: [{{name: b, owner: o, limit_usd: '0.01'}}]")
     ) as meter:
         call(meter, 3)
-        assert meter.ledger._writer.watchers == []  # pyright: ignore[reportPrivateUsage]
+        assert len(meter.ledger._writer.watchers) == 0  # pyright: ignore[reportPrivateUsage]
     with Ledger.open(path) as ledger:
         assert ledger.verify() == []
     assert rows(path) == []

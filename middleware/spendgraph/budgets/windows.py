@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us, to_us
+from spendgraph.ledger.counters import ROLLING_PARTS
 from spendgraph.policy.periods import rolling_us
 
 if TYPE_CHECKING:
     from spendgraph.policy import Budget
-
-PARTS: Final = 48
-"""A rolling period is the sum of so many windows, and of the one that is under way."""
 
 _HOUR_US: Final = 3_600_000_000
 
@@ -47,9 +45,9 @@ def span_at(period: str, timezone: str, at_us: int) -> Window:
     if period == "total":
         return _FOR_EVER
     if length_us := rolling_us(period):
-        part_us = length_us // PARTS
+        part_us = length_us // ROLLING_PARTS
         start_us = at_us - at_us % part_us
-        return Window(start_us, start_us + part_us, start_us - PARTS * part_us)
+        return Window(start_us, start_us + part_us, start_us - ROLLING_PARTS * part_us)
     if period == "hour":
         start_us = at_us - at_us % _HOUR_US
         return Window(start_us, start_us + _HOUR_US)

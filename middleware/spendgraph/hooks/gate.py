@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from spendgraph.hooks.envelopes import Taker, Turn
+from spendgraph.hooks.goto import go_nowhere_else, promise, require_node
 from spendgraph.hooks.swallowed import note_refusal_inside
 from spendgraph.hooks.tool_prices import dollars
 from spendgraph.ids import new_id
@@ -28,11 +29,6 @@ Reserve = Amount | Callable[[Any], Amount | Awaitable[Amount]]
 """Dollars, or a function of the graph's state that says how many."""
 
 RAISE: Final = "raise"
-
-# LangGraph's names, which a test holds it to.
-_SEND: Final = "__pregel_send"
-_SENDS: Final = "__pregel_tasks"
-_BRANCHES: Final = ("branch:to:", "join:")
 
 _A_NO: Final = frozenset({"budget_exceeded", "approval_denied", "approval_expired"})
 """Reasons that mean no. Where nobody could be asked, or what was said is no decision, nobody has said no."""
@@ -54,7 +50,7 @@ class BudgetGate(Runnable[Any, Any]):
         meter: The meter whose budgets count. The graph has to run under it.
         reserve: Dollars to set aside (`"2.00"`), or a function of the state that says how many.
         on_deny: `"raise"` raises the refusal; anything else is the node to go to instead, and no edge or branch that leaves the gate's
-            node is followed then.
+            node is followed then. A graph without that node cannot be compiled.
 
     Raises:
         ValueError: `reserve` is no amount, or `on_deny` no name.
@@ -75,6 +71,12 @@ class BudgetGate(Runnable[Any, Any]):
         self._is_fixed = reserve is not None and not callable(reserve)
         self._fixed = _nanousd(reserve) if self._is_fixed else 0
         self._id = new_id()
+        if on_deny != RAISE:
+            promise(self, on_deny)
+
+    def __call__(self, state: Any) -> Any:
+        """As `invoke`: LangGraph asks what can be called where it goes."""
+        return self.invoke(state)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002 - the base class's names
         """Return `{}` where there is room, or LangGraph's `Command(goto=on_deny)`; the state is only read.
@@ -82,15 +84,16 @@ class BudgetGate(Runnable[Any, Any]):
         Raises:
             BudgetExceeded: A budget has not enough room.
             ApprovalRequired: A person would have to agree, and cannot be asked or said no.
+            GateError: The graph has no node that is called as `on_deny` says.
             Refusal: The graph does not run under the gate's meter.
             LedgerUnavailable: The ledger cannot be read or written.
         """
-        gating = self._gating()
+        gating = self._gating(config)
         return {} if gating is None else self._pass(gating, input, None, config or {}, Turn())
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ARG002 - as above
         """The asynchronous twin of `invoke`: the ledger is asked in a thread, and awaited."""
-        gating = self._gating()
+        gating = self._gating(config)
         if gating is None:
             return {}
         amount = None
@@ -107,12 +110,15 @@ class BudgetGate(Runnable[Any, Any]):
             passing.add_done_callback(_heard)
             raise
 
-    def _gating(self) -> Gating | None:
+    def _gating(self, config: RunnableConfig | None) -> Gating | None:
         """What asks the budgets; `None` where there are none.
 
         Raises:
+            GateError: There is nowhere to go to.
             Refusal: The meter does not see what runs here, so that nothing that follows would be counted.
         """
+        if config is not None and self.on_deny != RAISE:
+            require_node(config, self.on_deny)
         reservations = self.meter.recorder.reservations
         if reservations is None:
             return None
@@ -158,7 +164,7 @@ class BudgetGate(Runnable[Any, Any]):
             return {}
         from langgraph.types import Command
 
-        _go_nowhere_else(config, self.on_deny)
+        go_nowhere_else(config, self.on_deny)
         return Command(goto=self.on_deny)
 
     def _amount(self, state: object) -> int:
@@ -197,26 +203,6 @@ class BudgetGate(Runnable[Any, Any]):
 
 def _nanousd(amount: Any) -> int:
     return dollars(amount, name="BudgetGate: reserve")
-
-
-def _go_nowhere_else(config: RunnableConfig, node: str) -> None:
-    """Keep LangGraph from following the node's edges and branches beside `Command(goto=...)`, as it does by itself.
-
-    Else what the gate has just refused would run beside what runs in its place.
-    """
-    configurable: dict[str, Any] = config.get("configurable", {})
-    send = configurable.get(_SEND)
-    if send is None:  # not a node of a graph
-        return
-
-    def send_there(writes: Any) -> None:
-        send([each for each in writes if each[0] == f"branch:to:{node}" or not _leads_on(each[0])])
-
-    configurable[_SEND] = send_there
-
-
-def _leads_on(channel: str) -> bool:
-    return channel == _SENDS or channel.startswith(_BRANCHES)
 
 
 def _heard(passing: asyncio.Future[Any]) -> None:

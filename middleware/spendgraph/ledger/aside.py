@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spendgraph.ledger.records import ContextRow, PriceRow
 from spendgraph.ledger.spool import Spool
+from spendgraph.ledger.watching import noting
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from spendgraph.ledger.place import Place
     from spendgraph.ledger.records import Record
+    from spendgraph.ledger.watching import Tell
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +26,22 @@ class Aside:
     An outage may be long, and the process may be killed in it: rows do not wait in memory. There is one spool unless the
     place of the first one was taken away.
 
+    Args:
+        place: Where the ledger is.
+        tell: Told of the windows that what is folded in counts in.
+
     Attributes:
         is_used: Something is there, which goes into the ledger before anything else does.
         references: The contexts and prices in it, which a process that is forked may name.
     """
 
-    __slots__ = ("_place", "_spools", "is_used", "references")
+    __slots__ = ("_changed", "_place", "_spools", "_tell", "is_used", "references")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, tell: Tell) -> None:
         self._place = place
+        self._tell = tell
         self._spools: list[Spool] = []
+        self._changed: set[int] = set()
         self.is_used = False
         self.references: list[Record] = []
 
@@ -68,10 +76,12 @@ class Aside:
 
     def fold(self, connection: sqlite3.Connection) -> list[int]:
         """Write everything inside the transaction that is open; what `finish` wants to know."""
-        return [spool.fold(connection) for spool in self._spools]
+        with noting(connection.execute) as self._changed:
+            return [spool.fold(connection) for spool in self._spools]
 
     def finish(self, bad: Sequence[int]) -> None:
-        """What was folded is committed: the files go."""
+        """What was folded is committed: it is told, and the files go."""
+        self._tell(self._changed)
         for spool, count in zip(self._spools, bad, strict=True):
             spool.finish(count)
         self._forget()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from spendgraph.clock import from_us
 from spendgraph.errors import LedgerError
 from spendgraph.ids import new_id
+from spendgraph.ledger import forgiving
 from spendgraph.ledger.records import DecisionRow
 from spendgraph.ledger.statements import STATEMENTS
 
@@ -29,9 +30,6 @@ COUNTERS: Final = "breaker:"
 
 ANSWERED: Final = frozenset({"ok", "cut"})
 """How a call that tries ends so that its breaker closes."""
-
-_ROLLED_US: Final = 61_250_000
-"""What a rolling minute counts at most: it, and its oldest part whole."""
 
 
 class Blocked(NamedTuple):
@@ -103,12 +101,6 @@ WHERE breaker = ? AND scope = ?"""
 
 _RESET: Final = "UPDATE breakers SET reset_us = ?, forgiven_nanousd = ? WHERE breaker = ? AND scope = ?"
 
-# The window that is open, and, since nothing else is that short, the parts of a rolling minute.
-_COUNTED: Final = """\
-SELECT coalesce(sum(spent_nanousd), 0) FROM windows
-WHERE budget = ?1 AND scope = ?2 AND start_us <= ?3
-  AND (end_us IS NULL OR end_us > ?3 OR (end_us - start_us < 60000000 AND start_us >= ?3 - ?4))"""
-
 
 @cache
 def _find(guards: int) -> str:
@@ -163,7 +155,7 @@ def end_probe(execute: Execute, row: StepRow, probes: Sequence[Sequence[str]]) -
 
 
 def reset(execute: Execute, breaker: str, scope: str, by: str, why: str, now_us: int) -> None:
-    """Close a breaker, and let what it has counted so far count no more.
+    """Close a breaker, and let what is spent so far count no more.
 
     Raises:
         LedgerError: It is not open there.
@@ -174,9 +166,9 @@ def reset(execute: Execute, breaker: str, scope: str, by: str, why: str, now_us:
         raise LedgerError(
             f"the breaker {breaker!r} is not open{whose}: `spendgraph breakers` lists those that are"
         )
-    (counted,) = execute(_COUNTED, (f"{COUNTERS}{breaker}", scope, now_us, _ROLLED_US)).fetchone()
+    spent = forgiving.forgive(execute, f"{COUNTERS}{breaker}", scope, now_us)
     execute(_CLOSE, (now_us, by, why, breaker, scope))
-    execute(_RESET, (now_us, counted, breaker, scope))
+    execute(_RESET, (now_us, spent, breaker, scope))
     _decide(execute, (breaker, scope), "closed", why, now_us, None, by=by)
 
 

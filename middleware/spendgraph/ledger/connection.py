@@ -6,6 +6,8 @@ import random
 import secrets
 import sqlite3
 import time
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
@@ -23,6 +25,11 @@ LOOP_WAIT_S: Final = 0.025
 
 BUSY_DEADLINE_S: Final = 5.0
 """How long a write waits for other processes before it gives up with `LedgerBusy`."""
+
+_CHECKPOINT_S: Final = 0.05
+"""How long a file that is shorter than it says may be one that a checkpoint is making longer."""
+
+_SAID: Final = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 
 _FIRST_PAUSE_S: Final = 0.0002
 _LONGEST_PAUSE_S: Final = 0.003
@@ -66,6 +73,23 @@ def open_reader(place: Place) -> Reading:
     if not place.in_memory:
         check_file(place)
     return insist(lambda: _open_reader(place), place)
+
+
+def is_whole(place: Place) -> bool:
+    """Whether a file that has become shorter has all the pages it says it has, as after a VACUUM; else it was cut short.
+
+    Of the file alone, whatever is in the WAL: a checkpoint leaves a file that is whole, and one that is writing it now is over soon.
+    """
+    waiting = Pauses(_CHECKPOINT_S)
+    while True:
+        with suppress(sqlite3.Error, OSError):  # SQLite refuses a file that says more than there is
+            with closing(sqlite3.connect(f"{place.readonly_uri}&immutable=1", uri=True)) as connection:
+                (said,) = connection.execute(_SAID).fetchone()
+            if 0 < said <= Path(place.name).stat().st_size:
+                return True
+        if waiting.over:
+            return False
+        waiting.sleep()
 
 
 def insist(act: Callable[[], T], place: Place) -> T:

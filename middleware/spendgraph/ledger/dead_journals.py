@@ -19,12 +19,14 @@ from spendgraph.ledger import spool
 from spendgraph.ledger.file_locks import is_at, try_lock
 from spendgraph.ledger.journal import orphans
 from spendgraph.ledger.records import HeldStep, Record, StepRow, UnheldStep
+from spendgraph.ledger.watching import noting
 from spendgraph.ledger.writing import write_again
 
 if TYPE_CHECKING:
     import sqlite3
 
     from spendgraph.ledger.place import Place
+    from spendgraph.ledger.watching import Tell
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,8 @@ class _Dead(NamedTuple):
     unreadable: int
 
 
-def take_over(place: Place, connection: sqlite3.Connection) -> None:
-    """Fold in the journals of killed processes, in one transaction, and remove them.
+def take_over(place: Place, connection: sqlite3.Connection, tell: Tell) -> None:
+    """Fold in the journals of killed processes, in one transaction, tell of the windows of what was in them, and remove them.
 
     Raises:
         sqlite3.Error: The ledger cannot be written; the journals stay.
@@ -58,7 +60,8 @@ def take_over(place: Place, connection: sqlite3.Connection) -> None:
     with ExitStack() as files:
         found = [dead for path in orphans(place) if (dead := _look_into(path, files)) is not None]
         lines = [line for dead in found for line in dead.lines]
-        refused = _write(lines, connection) if lines else []
+        refused, changed = _write(lines, connection) if lines else ([], set[int]())
+        tell(changed)
         try:
             if refused:
                 _keep(place, refused)  # first: what is lost with the journals is lost
@@ -122,22 +125,25 @@ def _record(kind: str, row: list[Any]) -> Record:
     return record
 
 
-def _write(lines: list[Line], connection: sqlite3.Connection) -> list[tuple[Line, Exception]]:
-    """Write lines in a transaction; those that the ledger refuses.
+def _write(
+    lines: list[Line], connection: sqlite3.Connection
+) -> tuple[list[tuple[Line, Exception]], set[int]]:
+    """Write lines in a transaction; those that the ledger refuses, and the windows that the others count in.
 
     Of the two halves of a journal, either may hold what the other's rows refer to: what does not go in is tried again
     after the others.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        refused = _try(lines, connection)
-        refused = _try([line for line, _ in refused], connection)
+        with noting(connection.execute) as changed:
+            refused = _try(lines, connection)
+            refused = _try([line for line, _ in refused], connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return refused
+    return refused, changed
 
 
 def _try(lines: list[Line], connection: sqlite3.Connection) -> list[tuple[Line, Exception]]:

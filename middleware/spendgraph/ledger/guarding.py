@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from spendgraph.ledger import breakers, taking
 from spendgraph.ledger.asks import Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked, Trip
+from spendgraph.ledger.forgiving import forgiven_in
 from spendgraph.ledger.statements import AGAIN
 from spendgraph.money import format_usd
 
@@ -57,7 +58,8 @@ def reserve(
     if not ask.wants and not probes:
         return Hold((), 0, 0)
     if any(row.forgiven_nanousd for row in rows.values()):
-        ask = ask._replace(wants=tuple(_forgiving(want, ask.breakers, rows) for want in ask.wants))
+        wants = (_forgiving(execute, want, ask.breakers, rows) for want in ask.wants)
+        ask = ask._replace(wants=tuple(wants))
     found = taking.reserve(execute, ask, holder, now_us, known, is_counted=is_counted)
     if isinstance(found, Shortfall):
         guard_of_it = _guard_of(found.want, ask.breakers)
@@ -85,7 +87,7 @@ def _guard_of(want: Want, guards: tuple[Guard, ...]) -> Guard | None:
     return next((guard for guard in guards if (guard.counter, guard.scope) == want[:2]), None)
 
 
-def _forgiving(want: Want, guards: tuple[Guard, ...], rows: Known) -> Want:
+def _forgiving(execute: Execute, want: Want, guards: tuple[Guard, ...], rows: Known) -> Want:
     """The window with the room that a reset in it has given."""
     guard = _guard_of(want, guards)
     row = None if guard is None else rows.get(guard[:2])
@@ -94,7 +96,7 @@ def _forgiving(want: Want, guards: tuple[Guard, ...], rows: Known) -> Want:
     since_us = want.start_us if want.since_us is None else want.since_us
     if row.reset_us < since_us:
         return want
-    return want._replace(limit=want.limit + row.forgiven_nanousd)
+    return want._replace(limit=want.limit + forgiven_in(execute, want))
 
 
 def _trip_by_money(execute: Execute, ask: Ask, guard: Guard, found: Shortfall, now_us: int) -> Blocked:

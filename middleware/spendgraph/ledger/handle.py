@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from spendgraph.errors import LedgerError, LedgerUnavailable
-from spendgraph.ledger.connection import open_writer
+from spendgraph.ledger.connection import is_whole, open_writer
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,14 +77,16 @@ class Handle:
         return connection
 
     def is_in_place(self) -> bool:
-        """Whether the connection's file is still the one at its path, and no shorter than it was."""
+        """Whether the connection's file is still the one at its path, and nobody has cut it short."""
         if not self._inode:
             return True
         try:
             status = os.stat(self._place.name)  # noqa: PTH116 - Path.stat is slower
         except OSError:
             return False
-        if status.st_ino != self._inode or status.st_size < self._size:
+        if status.st_ino != self._inode:
+            return False
+        if status.st_size < self._size and not is_whole(self._place):  # else somebody has vacuumed it
             return False
         self._size = status.st_size
         return True

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from spendgraph.ledger import breakers, envelopes, grants
+from spendgraph.ledger import breakers, envelopes, forgiving, grants
 from spendgraph.ledger.corrections import CORRECTABLE, late_correction
 from spendgraph.ledger.counters import statements, window_id
 from spendgraph.ledger.records import HeldStep, HoldRelease, Record, StepRow, UnheldStep
@@ -231,6 +231,8 @@ def _settle(execute: Execute, row: StepRow, windows: Sequence[int], held: tuple[
     sql = statements(len(windows))
     execute(sql.settle, (*counted(row), *held, *windows))
     execute(_charges(len(windows)), [value for window_id in windows for value in (row.step_id, window_id)])
+    if row.entry == "correction":
+        forgiving.correct(execute, row, windows)
 
 
 def _give_back(execute: Execute, record: HeldStep, left: Sequence[int]) -> None:

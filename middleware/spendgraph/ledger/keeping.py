@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.ledger import choosing, guarding, holds, taking, watching
+from spendgraph.ledger import choosing, guarding, holds, taking
 from spendgraph.ledger.asks import Hold, Shortfall
 from spendgraph.ledger.breakers import Blocked
 from spendgraph.ledger.choosing import Chosen
@@ -58,7 +58,7 @@ def reserve(
         except LedgerUnavailable as error:
             error.had_no_room = True
             raise
-        watching.tell(expired, writer.watchers)
+        writer.watchers.tell(expired)
     if isinstance(found, Hold):
         _remember(writer, ask.wants, found)
     return found
@@ -102,7 +102,7 @@ def reserve_first(
         except LedgerUnavailable as error:
             error.had_no_room = True
             raise
-        watching.tell(expired, writer.watchers)
+        writer.watchers.tell(expired)
     if isinstance(found, Chosen):
         _remember(writer, ladder.wants, found.hold)
     return found
@@ -130,7 +130,7 @@ def keep(writer: Writer) -> None:
 
     with contextlib.suppress(LedgerUnavailable):  # the next round, or whoever writes next, finds out
         expired = writer.transact(act, timeout=1)
-        watching.tell(expired, writer.watchers)
+        writer.watchers.tell(expired)
 
 
 def book_expired(writer: Writer) -> None:
@@ -138,4 +138,5 @@ def book_expired(writer: Writer) -> None:
     now_us = utc_us()
     if writer.query(lambda connection: holds.has_expired(connection.execute, now_us), drain=False):
         with contextlib.suppress(LedgerUnavailable):  # as above
-            writer.transact(lambda execute: holds.book_expired(execute, now_us))
+            expired = writer.transact(lambda execute: holds.book_expired(execute, now_us))
+            writer.watchers.tell_folded(expired)

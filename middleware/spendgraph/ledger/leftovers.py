@@ -10,6 +10,7 @@ from spendgraph.ledger import dead_journals, spool
 
 if TYPE_CHECKING:
     from spendgraph.ledger.place import Place
+    from spendgraph.ledger.watching import Tell
 
 logger = logging.getLogger(__name__)
 
@@ -17,14 +18,19 @@ logger = logging.getLogger(__name__)
 class Leftovers:
     """The spools and journals of processes that are dead when the ledger is opened.
 
+    Args:
+        place: Where the ledger is.
+        tell: Told of the windows that what is folded in counts in.
+
     Attributes:
         are_owed: They could not be folded in yet: they count before the next reservation.
     """
 
-    __slots__ = ("_place", "are_owed")
+    __slots__ = ("_place", "_tell", "are_owed")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, tell: Tell) -> None:
         self._place = place
+        self._tell = tell
         self.are_owed = False
 
     def take_over(self, connection: sqlite3.Connection) -> None:
@@ -34,8 +40,8 @@ class Leftovers:
             sqlite3.Error: The ledger cannot be written now; they stay owed.
         """
         self.are_owed = True
-        spool.take_over(self._place, connection)
-        dead_journals.take_over(self._place, connection)
+        spool.take_over(self._place, connection, self._tell)
+        dead_journals.take_over(self._place, connection, self._tell)
         self.are_owed = False
 
     def try_take_over(self, connection: sqlite3.Connection) -> bool:

@@ -780,6 +780,12 @@ SELECT
   NOT EXISTS (SELECT 1 FROM imports AS n WHERE n.subject = i.subject AND n.import_id > i.import_id) AS counts
 FROM imports AS i;
 
+CREATE TABLE forgiven (
+  window_id INTEGER NOT NULL PRIMARY KEY REFERENCES windows (window_id), -- of a breaker that a person has closed
+  spent_nanousd INTEGER NOT NULL, -- of what is spent in it, what counts no more
+  up_to_seq INTEGER NOT NULL -- the steps up to here are forgiven, each at what it cost then or, if less, costs now
+) STRICT;
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -815,3 +821,6 @@ VALUES (11, 'spendgraph', 'm011_create_rollups', strftime('%Y-%m-%d %H:%M:%f000+
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (12, 'spendgraph', 'm012_create_imports', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (13, 'spendgraph', 'm013_create_forgiven', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

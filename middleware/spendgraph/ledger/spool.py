@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 from spendgraph.ids import new_id
 from spendgraph.ledger.file_locks import is_at, open_new, try_lock
 from spendgraph.ledger.records import Record
+from spendgraph.ledger.watching import noting
 from spendgraph.ledger.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from spendgraph.ledger.place import Place
+    from spendgraph.ledger.watching import Tell
 
 logger = logging.getLogger(__name__)
 
@@ -165,28 +167,30 @@ def _files(place: Place, pattern: str) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def take_over(place: Place, connection: sqlite3.Connection) -> None:
-    """Fold in the spools that processes have left.
+def take_over(place: Place, connection: sqlite3.Connection, tell: Tell) -> None:
+    """Fold in the spools that processes have left, and tell of the windows of what was in each.
 
     Raises:
         sqlite3.Error: The ledger cannot be written; what is left stays.
     """
     for path in waiting(place):
         try:
-            if count := fold_in(path, connection):
+            count, changed = fold_in(path, connection)
+            tell(changed)
+            if count:
                 logger.warning("spendgraph: folded %d transactions of %s into the ledger", count, path)
         except OSError as error:
             logger.warning("spendgraph: the spool %s cannot be folded in yet: %s", path, error)
 
 
-def fold_in(path: Path, connection: sqlite3.Connection) -> int:
+def fold_in(path: Path, connection: sqlite3.Connection) -> tuple[int, set[int]]:
     """Write a spool's transactions to the ledger, once, and remove the file.
 
     A line that cannot be read or that the ledger refuses is left out; the file is then kept, renamed. A spool whose
     writer is alive is left alone.
 
     Returns:
-        The number of transactions written now.
+        The number of transactions written now, and the windows that they count in.
 
     Raises:
         OSError: The file cannot be read.
@@ -195,13 +199,14 @@ def fold_in(path: Path, connection: sqlite3.Connection) -> int:
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:  # folded in by another process meanwhile
-        return 0
+        return 0, set()
     try:
         if not try_lock(file) or not is_at(file, path):
-            return 0
+            return 0, set()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            written, bad = _fold_file(file, connection)
+            with noting(connection.execute) as changed:
+                written, bad = _fold_file(file, connection)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -213,7 +218,7 @@ def fold_in(path: Path, connection: sqlite3.Connection) -> int:
             path.unlink(missing_ok=True)
     finally:
         os.close(file)
-    return written
+    return written, changed
 
 
 def _fold_file(file: int, connection: sqlite3.Connection) -> tuple[int, int]:

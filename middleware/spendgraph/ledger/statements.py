@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from spendgraph.ledger.counters import ROLLING_PARTS
 from spendgraph.ledger.records import (
     ContextRow,
     DecisionRow,
@@ -66,15 +67,22 @@ _TASK_OUTCOME = "UPDATE tasks SET outcome = ?2, value_nanousd = ?3 WHERE task_id
 INSERT_STEP: Final = _insert("steps", "step_id", StepRow._fields)
 
 # In strict mode there is none; in expected mode it says that the window is closed, and by how much.
-OVERRUN: Final = """\
+OVERRUN: Final = f"""\
 INSERT INTO decisions (decision_id, kind, outcome, reason, task_id, step_id, context_id, detail, decided_us)
-SELECT ?1 || '/overrun/' || w.window_id, 'budget', 'overrun',
-  'a call cost more than was held for it, and budget ' || w.budget || ' is spent beyond its limit', ?2, ?1, ?3,
-  json_object('budget', w.budget, 'scope', w.scope, 'overrun_nanousd', min(w.spent_nanousd - b.limit_amount, ?5)), ?4
-FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
-WHERE w.window_id = ?6 AND b.unit = 'nanousd' AND w.spent_nanousd > b.limit_amount
-ORDER BY b.version DESC LIMIT 1
-ON CONFLICT DO NOTHING"""
+SELECT ?1 || '/overrun/' || o.window_id, 'budget', 'overrun',
+  'a call cost more than was held for it, and budget ' || o.budget || ' is spent beyond its limit', ?2, ?1, ?3,
+  json_object('budget', o.budget, 'scope', o.scope, 'overrun_nanousd', min(o.spent_nanousd - o.limit_amount, ?5)), ?4
+FROM (
+  SELECT w.window_id, w.budget, w.scope, b.unit, b.limit_amount,
+    CASE WHEN b.period LIKE 'rolling %' THEN (
+      SELECT sum(p.spent_nanousd) FROM windows AS p WHERE p.budget = w.budget AND p.scope = w.scope
+        AND p.start_us BETWEEN w.start_us - {ROLLING_PARTS} * (w.end_us - w.start_us) AND w.start_us
+    ) ELSE w.spent_nanousd END AS spent_nanousd
+  FROM windows AS w JOIN budgets AS b ON b.budget = w.budget
+  WHERE w.window_id = ?6 ORDER BY b.version DESC LIMIT 1
+) AS o
+WHERE o.unit = 'nanousd' AND o.spent_nanousd > o.limit_amount
+ON CONFLICT DO NOTHING"""  # noqa: S608 - names are this package's own
 
 STATEMENTS: Final[dict[type, tuple[str, ...]]] = {
     StepRow: (INSERT_STEP,),

@@ -144,6 +144,22 @@ LEFT JOIN (
 ) AS h ON h.window_id = w.window_id
 GROUP BY w.window_id"""
 
+# Of each step what it cost when the breaker was closed, or costs now if that is less. What is pruned cannot be added up.
+_FORGIVEN = """\
+SELECT f.window_id, w.budget, w.scope, f.spent_nanousd, coalesce(sum(min(c.cost_then, max(c.cost_now, 0))), 0) AS nanousd
+FROM forgiven AS f
+JOIN windows AS w ON w.window_id = f.window_id
+LEFT JOIN (
+  SELECT m.window_id, sum(s.cost_nanousd) AS cost_now,
+    coalesce(sum(s.cost_nanousd) FILTER (WHERE s.seq <= g.up_to_seq), 0) AS cost_then
+  FROM step_windows AS m
+  JOIN forgiven AS g ON g.window_id = m.window_id
+  JOIN steps AS s ON s.step_id = m.step_id
+  GROUP BY m.window_id, coalesce(s.corrects_step_id, s.step_id)
+) AS c ON c.window_id = f.window_id
+WHERE f.window_id NOT IN (SELECT window_id FROM prune_windows)
+GROUP BY f.window_id HAVING f.spent_nanousd <> nanousd"""
+
 
 def _windows(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
     """Every counter is the sum of what it counts."""
@@ -155,6 +171,11 @@ def _windows(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
                         f"window {row['window_id']} of budget {row['budget']} {row['scope']}".rstrip(),
                         f"says {row[f'{word}_{unit}']} {unit} {word}, its rows add up to {row[unit]}",
                     )
+    for window_id, budget, scope, forgiven, nanousd in connection.execute(_FORGIVEN):
+        yield (
+            f"window {window_id} of budget {budget} {scope}".rstrip(),
+            f"says {forgiven} nanousd forgiven, its rows add up to {nanousd}",
+        )
     strays = """\
 SELECT hold_id, value FROM holds, json_each(holds.windows)
 WHERE NOT EXISTS (SELECT 1 FROM windows AS w WHERE w.window_id = value)"""

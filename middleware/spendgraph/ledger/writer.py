@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ids import new_id
-from spendgraph.ledger import holds, keeping, spool, watching
+from spendgraph.ledger import holds, keeping, spool
 from spendgraph.ledger.aside import Aside
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose
 from spendgraph.ledger.handle import Handle
@@ -29,6 +29,7 @@ from spendgraph.ledger.leftovers import Leftovers
 from spendgraph.ledger.records import ContextRow, PriceRow, Record
 from spendgraph.ledger.rejected import Rejected
 from spendgraph.ledger.thread import LedgerThread
+from spendgraph.ledger.watching import Watchers
 from spendgraph.ledger.writing import write
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from spendgraph.ledger.place import Place
     from spendgraph.ledger.statements import Execute
-    from spendgraph.ledger.watching import Watcher
 
 T = TypeVar("T")
 
@@ -90,14 +90,14 @@ class Writer:
         self.queued: deque[Group] = deque()
         self.failure: LedgerUnavailable | None = None
         self.thread = LedgerThread(self)
+        self.watchers = Watchers()
         self.journal = Journal(place)
-        self.aside = Aside(place)
+        self.aside = Aside(place, self.watchers.tell_folded)
         self._lock = threading.RLock()
         self.holder = new_id()
         self.keeps_holds = False
-        self.watchers: list[Watcher] = []
         self.owes_overrun = False
-        self.leftovers = Leftovers(place)
+        self.leftovers = Leftovers(place, self.watchers.tell_folded)
         self.windows = KnownWindows()
         self._handle = Handle(place, self.windows.clear)
         self._rejected = Rejected(place)
@@ -341,9 +341,12 @@ class Writer:
 
     def _write(self, records: Sequence[Record]) -> None:
         """Write records in one transaction; the lock is held."""
-        self._handle.transact(lambda execute: write(execute, records))
-        if self.watchers:
-            watching.tell_of(records, self.watchers)
+
+        def act(execute: Execute) -> set[int]:
+            write(execute, records)
+            return self.watchers.windows_of(records, execute)
+
+        self.watchers.tell(self._handle.transact(act))
 
     def _drain_once(self) -> LedgerUnavailable | None:
         """Try once to write everything queued; the lock is held."""
@@ -358,7 +361,7 @@ class Writer:
             if self.leftovers.are_owed:
                 self.leftovers.take_over(self._handle.current())
             if self.aside.is_used:
-                self.aside.finish(self._handle.transact(self._fold_aside))
+                self.aside.finish(self._handle.transact(lambda _: self.aside.fold(self._handle.open())))
             try:
                 if groups:
                     self._write([record for group in groups for record in group])
@@ -384,9 +387,6 @@ class Writer:
         while self.queued:  # nobody else takes from it: the lock is held
             groups.append(self.queued.popleft())
         return groups
-
-    def _fold_aside(self, _: Execute) -> list[int]:
-        return self.aside.fold(self._handle.open())
 
     def _write_each(self, groups: list[Group]) -> None:
         """Write groups one by one, setting aside those the ledger refuses; empties the list as it goes."""

@@ -41,6 +41,11 @@ class Channels:
     def __repr__(self) -> str:
         return f"Channels({', '.join(self._of)})"
 
+    @property
+    def every(self) -> frozenset[str]:
+        """The names of all channels, such as `growth[0]`."""
+        return frozenset(channel for of in self._of.values() for channel in of)
+
     def known(self, names: Iterable[str | None]) -> tuple[str, ...]:
         """Those of the names that can be told, each once."""
         return tuple(dict.fromkeys(name for name in names if name is not None and name in self._urls))

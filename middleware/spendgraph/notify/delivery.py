@@ -50,12 +50,17 @@ class Attempt(NamedTuple):
     again_s: float | None
 
 
+Claim = Callable[[str, tuple[Letter, ...]], tuple[tuple[Letter, ...], str]]
+"""Called with a channel's name and what it is about to send: what of it is to be sent, and why it cannot be now, or an empty string."""
+
+
 class Channel:
     """Delivers to one address.
 
     Args:
         name: Its name, such as `growth[0]`.
         url: Its address.
+        claim: Called in the channel's thread before each attempt.
         report: Called in the channel's thread after each attempt.
         retry_s: As `RETRY_S`.
         span_s: As `SPAN_S`.
@@ -65,6 +70,7 @@ class Channel:
         self,
         name: str,
         url: str,
+        claim: Claim,
         report: Callable[[Attempt], None],
         *,
         retry_s: Sequence[float] = RETRY_S,
@@ -72,6 +78,7 @@ class Channel:
     ) -> None:
         self.name = name
         self._url = url
+        self._claim = claim
         self._report = report
         self._retry_s = retry_s
         self._span_s = span_s
@@ -82,7 +89,8 @@ class Channel:
         self._is_full = False
         self._service: Any = None
         self._thread: threading.Thread | None = None
-        self._is_closing = False
+        self._is_closing = self._is_stopped = False
+        self._sending: tuple[Letter, ...] = ()
         self._new = 0
         self._changed = threading.Condition()
 
@@ -112,6 +120,12 @@ class Channel:
         """Wait until everything has been tried once; whether it has."""
         with self._changed:
             return self._changed.wait_for(lambda: self._new == 0, timeout=max(seconds, 0))
+
+    def stop(self) -> tuple[Letter, ...]:
+        """Begin to send nothing more; what is being sent at this moment, and is reported when it is over."""
+        with self._changed:
+            self._is_closing = self._is_stopped = True
+            return self._sending
 
     def _run(self) -> None:
         while True:
@@ -154,15 +168,24 @@ class Channel:
             self._try(batch)
 
     def _try(self, batch: list[tuple[float, int, int, Letter]]) -> None:
-        letters = tuple(letter for *_, letter in batch)
-        self._sent.append(time.monotonic())
-        error = self._send(letters)
+        with self._changed:
+            if self._is_stopped:
+                return
+            self._sending = tuple(letter for *_, letter in batch)
+        letters, error = self._claim(self.name, self._sending)
         failures = max(failed for _, _, failed, _ in batch) + 1
-        again_s = self._retry_s[failures - 1] if error and failures <= len(self._retry_s) else None
+        again_s = None
         try:
-            self._report(Attempt(self.name, letters, error, again_s))
+            if letters:
+                if not error:
+                    self._sent.append(time.monotonic())
+                    error = self._send(letters)
+                if error and failures <= len(self._retry_s):
+                    again_s = self._retry_s[failures - 1]
+                self._report(Attempt(self.name, letters, error, again_s))
         finally:
             with self._changed:
+                self._sending = ()
                 self._new -= sum(not failed for _, _, failed, _ in batch)
                 self._changed.notify_all()
         if again_s is not None:

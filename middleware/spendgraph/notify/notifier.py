@@ -2,7 +2,8 @@
 
 A look is owed to whoever commits: the windows that a commit changed are read in a thread of the notifier's own, some
 milliseconds later and many commits together, and compared with the policy. It asks what *is* spent, not what changed, so
-that what a killed process has not said is said by the next commit of the same window. An alert is a row of the
+that what a killed process has not said is said by the next notifier that is made, which looks at the windows of the
+ledger's latest steps, or by the next commit of the same window. An alert is a row of the
 ledger before anybody hears of it, and stays one that is waiting until it has reached everybody.
 """
 
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import orjson
 
 from spendgraph.errors import LedgerError
-from spendgraph.ledger.alerts import AlertRow, Waiting
+from spendgraph.ledger.alerts import AlertRow, recent_windows
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.notify import messages
 from spendgraph.notify.alert import harmless
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from spendgraph.ledger import Ledger, Shortfall
+    from spendgraph.ledger.alerts import WindowSpent
     from spendgraph.ledger.approvals import Standing
     from spendgraph.notify.alert import Alert
     from spendgraph.notify.channels import Channels
@@ -98,6 +100,8 @@ class Notifier:
         _open.add(self)
         if self._is_watching:
             self._book.watch(self._note)
+            # A process that told nobody, or was killed before it did, may have committed what nobody adds to any more.
+            ledger.behind.ask(recent_windows, self._look_back)
         if channels:
             self._ask()  # for what was never delivered
 
@@ -190,6 +194,12 @@ class Notifier:
         self._touched.append(windows)
         self._ask()
 
+    def _look_back(self, windows: list[WindowSpent]) -> None:
+        """Called in a thread of its own with what the ledger's latest steps count in."""
+        still = self._crossings.still_count(windows)
+        if still and not self._is_stopping:
+            self._note(still)
+
     def _ask(self) -> None:
         """Have the thread look; never blocks, and takes no lock: a garbage collector's finalizer may get here."""
         if self._is_asked or self._is_stopping:
@@ -234,7 +244,7 @@ class Notifier:
             if self._is_stopping or not self._channels:
                 return None
             try:
-                alerts, others_us = self._book.take_over()
+                alerts, others_us = self._book.take_over(self._channels.every)
             except LedgerError as error:
                 logger.warning("spendgraph: alerts that wait could not be read: %s", error)
                 return _AGAIN_S
@@ -274,10 +284,7 @@ class Notifier:
             self._known.clear()
         self._known.update(fresh)
         self._crossings.settle(fresh.values())
-        self._outbox.deliver(
-            Waiting(row.alert_id, row.severity, row.title, row.message, tuple(orjson.loads(row.waiting)))
-            for row in new
-        )
+        self._outbox.deliver(new)
 
     def _row(self, alert_id: str, alert: Alert, now_us: int) -> AlertRow:
         told = self._channels.known(alert.to)

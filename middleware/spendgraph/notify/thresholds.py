@@ -109,26 +109,37 @@ def exhausted_us(spent: int, limit: int, window: WindowSpent, now_us: int) -> in
     return window.start_us + (now_us - window.start_us) * limit // spent
 
 
-def has_fallen(parts: Sequence[WindowSpent], unit: str, since_us: int, below: int, period_us: int) -> bool:
-    """Whether a rolling budget's spending was below an amount at the start of a part that began after `since_us`.
+def rolling_sums(parts: Sequence[WindowSpent], unit: str, period_us: int) -> list[int]:
+    """What is spent of a rolling budget in each of its parts, the oldest first: in it, and in those of the period before it."""
+    sums: list[int] = []
+    oldest = total = 0
+    for part in parts:
+        while parts[oldest].start_us < part.start_us - period_us:
+            total -= parts[oldest].spent(unit)
+            oldest += 1
+        total += part.spent(unit)
+        sums.append(total)
+    return sums
+
+
+def has_fallen(
+    parts: Sequence[WindowSpent], unit: str, since_us: int, until_us: int, below: int, period_us: int
+) -> bool:
+    """Whether a rolling budget's spending was below an amount at the start of a part that began after one time, up to another.
 
     Args:
         parts: The counter's parts, the oldest first, back to a period before `since_us`.
         unit: The budget's unit.
         since_us: The start of the part in which it was told the last time, or a period ago.
+        until_us: The start of the part in which it is looked at.
         below: The amount.
         period_us: How long a part counts: those that start so much earlier still do.
     """
-    oldest = 0
-    total = 0
-    for part in parts:
-        while parts[oldest].start_us < part.start_us - period_us:
-            total -= parts[oldest].spent(unit)
-            oldest += 1
-        if part.start_us > since_us and total < below:
-            return True
-        total += part.spent(unit)
-    return False
+    sums = rolling_sums(parts, unit, period_us)
+    return any(
+        since_us < part.start_us <= until_us and total - part.spent(unit) < below
+        for part, total in zip(parts, sums, strict=True)
+    )
 
 
 def rearms_at(threshold: int, limit: int) -> int:

@@ -18,5 +18,6 @@ from spendgraph.ledger.migrations import alerts as alerts
 from spendgraph.ledger.migrations import envelopes as envelopes
 from spendgraph.ledger.migrations import rollups as rollups
 from spendgraph.ledger.migrations import imports as imports
+from spendgraph.ledger.migrations import forgiven as forgiven
 
 __all__ = ["migrations"]
