@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spendgraph.clock import to_us
 from spendgraph.errors import PriceError
 from spendgraph.policy import ModelPrice, PricesPolicy
-from spendgraph.pricing import Price, PriceBook, Usage
+from spendgraph.pricing import Price, PriceBook, Usage, is_edition
 
 NOW = to_us(datetime(2026, 3, 15, tzinfo=UTC))
 
@@ -244,3 +244,81 @@ def test_costs_add_up_where_every_rate_is_whole(book: PriceBook, calls: list[tup
     steps = sum(price.cost(Usage(input_tokens=i, output_tokens=o)) for i, o in calls)
     whole = Usage(input_tokens=sum(i for i, _ in calls), output_tokens=sum(o for _, o in calls))
     assert steps == price.cost(whole)
+
+
+_RATES = st.fixed_dictionaries(
+    {"input_usd_per_mtok": st.decimals(0, 20, places=3), "output_usd_per_mtok": st.decimals(0, 90, places=4)},
+    optional={
+        "cache_read_usd_per_mtok": st.decimals(0, 20, places=5),
+        "cache_write_5m_usd_per_mtok": st.decimals(0, 30, places=2),
+        "cache_write_1h_usd_per_mtok": st.decimals(0, 30, places=2),
+        "usd_per_request": st.decimals(0, 1, places=5),
+    },
+)
+
+
+@given(
+    _RATES,
+    st.lists(st.tuples(st.integers(1, 400_000), _RATES), max_size=2, unique_by=lambda band: band[0]),
+    st.sampled_from(["", "batch"]),
+    st.integers(0, 500_000),
+    st.integers(0, 10_000),
+)
+def test_a_price_that_the_ledger_keeps_charges_what_it_charged(
+    rates: dict[str, Decimal],
+    bands: list[tuple[int, dict[str, Decimal]]],
+    tier: str,
+    tokens: int,
+    written: int,
+) -> None:
+    """From the row alone: the same id, and the same cost in every band."""
+    price = Price.of(rates, provider="p", model="m", source="policy", tier=tier, note="why", bands=bands)
+    names = ("provider", "model", "source", "effective_from", "rates", "note")
+    kept = Price.kept({name: getattr(price, name) for name in names})
+    usage = Usage(input_tokens=tokens + written, output_tokens=tokens, cache_write_5m_tokens=written)
+    assert kept == price
+    assert kept.cost(usage) == price.cost(usage)
+
+
+def test_writing_to_the_cache_costs_what_is_more_than_plain_input(book: PriceBook) -> None:
+    """$0.75 a million for five minutes, $3 for an hour; where a model has no price for it, nothing."""
+    claude = _price(book, "anthropic", "claude-sonnet-4-5")
+    assert claude.writing(1_000_000, 0) == 750_000_000
+    assert claude.writing(0, 1_000_000) == 3_000_000_000
+    assert _price(book, "openai", "gpt-4o").writing(1_000_000, 1_000_000) == 0
+
+
+def test_writing_in_a_long_request_costs_by_its_own_rates() -> None:
+    """Above 200,000 tokens of input both rates double, and so does the difference."""
+    price = Price.of(
+        {"input_usd_per_mtok": Decimal(3), "cache_write_5m_usd_per_mtok": Decimal("3.75")},
+        provider="p",
+        model="m",
+        source="policy",
+        bands=[(200_000, {"input_usd_per_mtok": Decimal(6), "cache_write_5m_usd_per_mtok": Decimal("7.5")})],
+    )
+    assert price.writing(1_000_000, 0) == 750_000_000
+    assert price.writing(1_000_000, 0, above=200_000) == 1_500_000_000
+
+
+def test_a_price_says_whether_it_has_one_for_the_cache(book: PriceBook) -> None:
+    """An embedding's has none: what it reads from a cache costs what input does."""
+    assert _price(book, "openai", "gpt-4o").has_cache_price
+    assert not _price(book, "openai", "text-embedding-3-small").has_cache_price
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("gpt-5", True),
+        ("gpt-5-2025-08-07", True),
+        ("GPT-5-latest", True),
+        ("gpt-5-mini", False),
+        ("gpt-5-pro-2025-10-06", False),
+        ("gpt-50", False),
+        ("my-gpt-5", False),
+    ],
+)
+def test_an_edition_of_a_model_has_a_date_or_version_behind_its_name(name: str, is_one: bool) -> None:
+    """Another word is another model."""
+    assert is_edition(name, "gpt-5") is is_one

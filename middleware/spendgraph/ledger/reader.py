@@ -206,6 +206,11 @@ class LedgerReader(RollupReader):
         with self._reading() as connection:
             return [dict(row) for row in connection.execute(_BUDGETS)]
 
+    def prices(self) -> list[dict[str, Any]]:
+        """Every price that a step was ever charged at, with the columns of `prices`."""
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute("SELECT * FROM prices ORDER BY price_id")]
+
     def approvals(self, *, pending: bool = False) -> list[dict[str, Any]]:
         """What people were asked for and what they said, the oldest first, with the tags of who pays.
 

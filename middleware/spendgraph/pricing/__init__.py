@@ -10,6 +10,7 @@ from spendgraph.pricing.estimate import estimate_tokens, estimate_usage
 from spendgraph.pricing.expect import KEPT, CostHistory, expected_input, expected_output, quantile_of
 from spendgraph.pricing.langchain import read_langchain, read_langchain_error
 from spendgraph.pricing.price import Price
+from spendgraph.pricing.price_list import is_edition
 from spendgraph.pricing.provider import read_provider
 from spendgraph.pricing.stream import StreamReader, merge_stream
 from spendgraph.pricing.usage import Buckets, Reported, Usage, buckets, settled
@@ -30,6 +31,7 @@ __all__ = [
     "expected_input",
     "expected_output",
     "input_ceiling",
+    "is_edition",
     "merge_stream",
     "output_ceiling",
     "quantile_of",

@@ -112,6 +112,34 @@ class Price:
             _scale=scale,
         )
 
+    @classmethod
+    def kept(cls, row: Mapping[str, str]) -> Price:
+        """The price that a row of the ledger's `prices` keeps: it charges what it charged.
+
+        >>> price = Price.of({"input_usd_per_mtok": Decimal(3)}, provider="a", model="b", source="policy")
+        >>> row = {name: getattr(price, name) for name in ("provider", "model", "source", "effective_from", "rates", "note")}
+        >>> Price.kept(row) == price
+        True
+        """
+        content = json.loads(row["rates"])
+        tier = content.pop("service_tier", "")
+        bands = [(int(band.pop("above_tokens")), _read(band)) for band in content.pop("long_context", [])]
+        return cls.of(
+            _read(content),
+            provider=row["provider"],
+            model=row["model"],
+            source=row["source"],
+            effective_from=row["effective_from"],
+            tier=tier,
+            note=row["note"],
+            bands=bands,
+        )
+
+    @property
+    def has_cache_price(self) -> bool:
+        """Whether tokens from the prompt cache have a price of their own; else they cost what input does."""
+        return any(name.startswith("cache_read") for name in json.loads(self.rates))
+
     @property
     def is_free(self) -> bool:
         """Nothing that is counted costs anything: a configured zero, which is not a missing price."""
@@ -186,6 +214,18 @@ class Price:
         )
         without = _rounded(_exact(uncached, rates, usage.web_searches), self._scale)
         return without - _rounded(_exact(split, rates, usage.web_searches), self._scale)
+
+    def writing(self, write_5m: int, write_1h: int, *, above: int = 0) -> int:
+        """What so many tokens cost in nano-USD beyond plain input for being written to the cache; negative where it is cheaper.
+
+        Args:
+            write_5m: Tokens written for five minutes, of one request or of many.
+            write_1h: Tokens written for an hour.
+            above: The threshold that those requests have passed; 0 for none.
+        """
+        rates = self._rates_above(above + 1)
+        exact = (rates[2] - rates[0]) * write_5m + (rates[3] - rates[0]) * write_1h
+        return _rounded(exact, self._scale)
 
     def _rates_of(self, split: Buckets) -> _Scaled:
         return self._rates_above(sum(split[:8])) if self._bands else self._base
@@ -273,6 +313,10 @@ def _canonical(rates: Rates, bands: Sequence[tuple[int, Rates]], tier: str) -> s
             for above, band in reversed(bands)
         ]
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _read(rates: Mapping[str, str]) -> dict[str, Decimal]:
+    return {name: Decimal(rate) for name, rate in rates.items()}
 
 
 def _plain(rate: Decimal) -> str:

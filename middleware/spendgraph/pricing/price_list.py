@@ -69,6 +69,16 @@ _REST = re.compile(
 _COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 
+def is_edition(name: str, model: str) -> bool:
+    """Whether a name is a model's own, or that with a date, a version or a word like `latest` behind it.
+
+    >>> is_edition("gpt-5-2025-08-07", "gpt-5"), is_edition("gpt-5-mini", "gpt-5")
+    (True, False)
+    """
+    name, model = name.lower(), model.lower()
+    return name.startswith(model) and _REST.fullmatch(name[len(model) :]) is not None
+
+
 class Listed(NamedTuple):
     """A price from the list, and the half-open interval in which the list gives it."""
 
