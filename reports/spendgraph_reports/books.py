@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from spendgraph.clock import EPOCH
 from spendgraph.ledger import LedgerReader
+from spendgraph.pricing import PriceBook
 from spendgraph_reports.amounts import dollars, percent
 from spendgraph_reports.engine import Question, ask
 from spendgraph_reports.months import months
@@ -18,6 +19,8 @@ from spendgraph_reports.period import Period, midnight
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from spendgraph.policy import PricesPolicy
 
 Every = Literal["hour", "day"]
 
@@ -61,6 +64,7 @@ class Books:
         ledger: Its path or URL; it is only read.
         zone: Whose days and months are meant, such as `Europe/Berlin`.
         organisation: The mappings and splits that its sums are seen through; without any, spending is who it was booked on.
+        prices: The policy's prices, for what something else would cost; without any, those of the price list.
 
     Raises:
         LedgerError: It is not a ledger of this version.
@@ -69,12 +73,18 @@ class Books:
     """
 
     def __init__(
-        self, ledger: str | Path, *, zone: str = "UTC", organisation: Organisation | None = None
+        self,
+        ledger: str | Path,
+        *,
+        zone: str = "UTC",
+        organisation: Organisation | None = None,
+        prices: PricesPolicy | None = None,
     ) -> None:
         midnight(EPOCH.date(), zone)
         self.ledger = ledger
         self.zone = zone
         self.organisation = Organisation() if organisation is None else organisation
+        self.prices = PriceBook(prices)
         self.reader = LedgerReader.at(ledger)
 
     def __enter__(self) -> Self:
@@ -104,17 +114,45 @@ class Books:
         Raises:
             ValueError: There is no such name, or a time is within a quarter of an hour.
         """
+        changed = self.organisation.changed_tags()
+        booked = {name: value for name, value in filters.items() if name not in changed}
+        mapped = {name: value for name, value in filters.items() if name in changed}
+
+        def rolled(names: Sequence[str], part: Period) -> list[dict[str, Any]]:
+            return self.reader.rolled(names, since=part.since_us, until=part.until_us, sums=sums, **booked)
+
+        return self.seen(by, period, rolled, sums=sums, **mapped)
+
+    def seen(
+        self,
+        by: Sequence[str],
+        period: Period,
+        read: Callable[[Sequence[str], Period], list[dict[str, Any]]],
+        *,
+        sums: Sequence[str],
+        **filters: object,
+    ) -> list[dict[str, Any]]:
+        """Sums from anywhere, by who pays according to the organisation.
+
+        Args:
+            by: As in `rows`.
+            period: The same.
+            read: The sums of a part of the period as they were booked, by names of tags and dimensions.
+            sums: The names of the sums it reads, whole numbers.
+            **filters: Tags that the organisation sets, and the value or values that they must have then.
+
+        Returns:
+            Rows with the names in `by` and the sums, the largest first.
+        """
         rules = self.organisation
         if not rules.needed_tags() and RULE not in by:
-            return self.reader.rolled(by, since=period.since_us, until=period.until_us, sums=sums, **filters)
-        booked = {name: value for name, value in filters.items() if name not in rules.changed_tags()}
-        mapped = {name: _wanted(value) for name, value in filters.items() if name not in booked}
+            return read(by, period)
+        wanted = {name: _wanted(value) for name, value in filters.items()}
         wide = [name for name in dict.fromkeys([*by, *rules.needed_tags()]) if name != RULE]
         found: list[dict[str, Any]] = []
         for part in rules.boundaries(period, self.zone):
-            rows = self.reader.rolled(wide, since=part.since_us, until=part.until_us, sums=sums, **booked)
-            rows = rules.apply(rows, part, self.zone, sums=sums)
-            found += [row for row in rows if all(row[name] in wanted for name, wanted in mapped.items())]
+            rows = rules.apply(read(wide, part), part, self.zone, sums=sums)
+            found += [row for row in rows if all(row[name] in values for name, values in wanted.items())]
         return sorted(merged(found, by=by, sums=sums), key=lambda row: -row[sums[0]])
 
     def monthly(

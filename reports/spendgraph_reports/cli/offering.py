@@ -32,7 +32,7 @@ WhosePolicyOption = Annotated[
         "--policy",
         "-p",
         envvar="SPENDGRAPH_POLICY",
-        help="Whose mappings and splits say who pays; spendgraph.yaml here, when there is one.",
+        help="Whose mappings and splits say who pays, and whose prices hold; spendgraph.yaml here, when there is one.",
     ),
 ]
 
@@ -106,7 +106,7 @@ def offer(app: typer.Typer, build: Callable[..., Report], name: str) -> None:
 
 
 def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
-    """The books of a ledger that is there, seen through a policy's mappings and splits.
+    """The books of a ledger that is there, seen through a policy's mappings and splits, and with its prices.
 
     Raises:
         ReportsUnavailable: What reports need is not installed.
@@ -122,9 +122,11 @@ def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
     from spendgraph_reports.organisation import Organisation
 
     path = policy_path(policy)
-    organisation = Organisation() if path is None else Organisation.of(load_policy(path))
+    read = None if path is None else load_policy(path)
+    organisation = Organisation() if read is None else Organisation.of(read)
+    prices = None if read is None else read.prices
     try:
-        return Books(existing(ledger), zone=timezone, organisation=organisation)
+        return Books(existing(ledger), zone=timezone, organisation=organisation, prices=prices)
     except ValueError as error:
         misused(str(error))
 
