@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
     from typing import Self
 
 Every = Literal["hour", "day"]
+
+
+class Asked(Protocol):
+    """A method of the reader that sums as `LedgerReader.rolled` does."""
+
+    def __call__(
+        self,
+        by: Sequence[str],
+        *,
+        since: int | None,
+        until: int | None,
+        sums: Sequence[str],
+        **filters: Any,
+    ) -> list[dict[str, Any]]:
+        """The rows, with the names in `by` and the sums."""
+        ...
+
 
 SUMS: Final = (
     "cost_nanousd",
@@ -53,6 +70,24 @@ class Doubts(NamedTuple):
     not_reported_nanousd: int = 0
     unpriced_steps: int = 0
 
+    def sentences(self) -> tuple[str, ...]:
+        """The same for people; nothing where nothing is uncertain."""
+        said: list[str] = []
+        if self.unattributed_nanousd:
+            said.append(
+                f"{dollars(self.unattributed_nanousd)}{_of_cost(self.unattributed_nanousd, self)} is unattributed:"
+                " required tags are missing."
+            )
+        if self.not_reported_nanousd:
+            said.append(
+                f"{dollars(self.not_reported_nanousd)}{_of_cost(self.not_reported_nanousd, self)} is estimated or an"
+                " upper bound: the provider did not say what was used."
+            )
+        if self.unpriced_steps:
+            steps = "1 step has" if self.unpriced_steps == 1 else f"{self.unpriced_steps:,} steps have"
+            said.append(f"{steps} no price, and cost nothing here: the true total is higher.")
+        return tuple(said)
+
 
 class Books:
     """A ledger to ask, in one time zone.
@@ -69,7 +104,11 @@ class Books:
     """
 
     def __init__(
-        self, ledger: str | Path, *, zone: str = "UTC", organisation: Organisation | None = None
+        self,
+        ledger: str | Path,
+        *,
+        zone: str = "UTC",
+        organisation: Organisation | None = None,
     ) -> None:
         midnight(EPOCH.date(), zone)
         self.ledger = ledger
@@ -104,15 +143,29 @@ class Books:
         Raises:
             ValueError: There is no such name, or a time is within a quarter of an hour.
         """
+        return self.seen(self.reader.rolled, by, period, sums=sums, **filters)
+
+    def seen(
+        self, ask: Asked, by: Sequence[str], period: Period, *, sums: Sequence[str] = SUMS, **filters: object
+    ) -> list[dict[str, Any]]:
+        """The answer of any method of the reader that sums as `rolled` does, by who pays according to the organisation.
+
+        Args:
+            ask: The method; it is asked for each stretch of the period within which no rule begins or ends.
+            by: As in `rows`.
+            period: The same.
+            sums: The same.
+            **filters: The same.
+        """
         rules = self.organisation
         if not rules.needed_tags() and RULE not in by:
-            return self.reader.rolled(by, since=period.since_us, until=period.until_us, sums=sums, **filters)
+            return ask(by, since=period.since_us, until=period.until_us, sums=sums, **filters)
         booked = {name: value for name, value in filters.items() if name not in rules.changed_tags()}
         mapped = {name: _wanted(value) for name, value in filters.items() if name not in booked}
         wide = [name for name in dict.fromkeys([*by, *rules.needed_tags()]) if name != RULE]
         found: list[dict[str, Any]] = []
         for part in rules.boundaries(period, self.zone):
-            rows = self.reader.rolled(wide, since=part.since_us, until=part.until_us, sums=sums, **booked)
+            rows = ask(wide, since=part.since_us, until=part.until_us, sums=sums, **booked)
             rows = rules.apply(rows, part, self.zone, sums=sums)
             found += [row for row in rows if all(row[name] in wanted for name, wanted in mapped.items())]
         return sorted(merged(found, by=by, sums=sums), key=lambda row: -row[sums[0]])
@@ -180,23 +233,8 @@ class Books:
         return Doubts(*(sum(row[name] for row in rows) for name in Doubts._fields))
 
     def caveats(self, period: Period, *, by: Sequence[str] = (), **filters: object) -> tuple[str, ...]:
-        """The same in sentences; none where nothing is uncertain."""
-        found = self.doubts(period, by=by, **filters)
-        said: list[str] = []
-        if found.unattributed_nanousd:
-            said.append(
-                f"{dollars(found.unattributed_nanousd)}{_share(found.unattributed_nanousd, found)} is unattributed:"
-                " required tags are missing."
-            )
-        if found.not_reported_nanousd:
-            said.append(
-                f"{dollars(found.not_reported_nanousd)}{_share(found.not_reported_nanousd, found)} is estimated or an"
-                " upper bound: the provider did not say what was used."
-            )
-        if found.unpriced_steps:
-            steps = "1 step has" if found.unpriced_steps == 1 else f"{found.unpriced_steps:,} steps have"
-            said.append(f"{steps} no price, and cost nothing here: the true total is higher.")
-        return tuple(said)
+        """What is uncertain in sentences; none where nothing is."""
+        return self.doubts(period, by=by, **filters).sentences()
 
     def span(self) -> Period | None:
         """From the first step's quarter of an hour to the end of the last one's; nothing in an empty ledger."""
@@ -216,5 +254,5 @@ def _wanted(value: object) -> frozenset[object]:
     return frozenset(value if isinstance(value, Iterable) and not isinstance(value, str) else [value])  # pyright: ignore[reportUnknownArgumentType] - any values
 
 
-def _share(part_nanousd: int, found: Doubts) -> str:
+def _of_cost(part_nanousd: int, found: Doubts) -> str:
     return f" ({percent(part_nanousd / found.cost_nanousd)})" if found.cost_nanousd > 0 else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
+from spendgraph.ledger.closings import Closings
 from spendgraph.ledger.connection import diagnose
 from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
@@ -195,6 +196,11 @@ class LedgerReader(RollupReader):
                 dict(row)
                 for row in connection.execute(_WINDOWS, (at_us, utc_us() if at_us is None else at_us))
             ]
+
+    @property
+    def closings(self) -> Closings:
+        """What was written before and after the books of a period closed."""
+        return Closings(self._reading)
 
     def finished_task_costs(self, feature: str) -> list[int]:
         """What the latest finished tasks of a feature have cost in nano-USD, at most 256 of them, in no order."""
