@@ -19,6 +19,8 @@ from spendgraph_reports.period import Period, midnight
 if TYPE_CHECKING:
     from typing import Self
 
+    from spendgraph.policy import Budget
+
 Every = Literal["hour", "day"]
 
 
@@ -96,6 +98,7 @@ class Books:
         ledger: Its path or URL; it is only read.
         zone: Whose days and months are meant, such as `Europe/Berlin`.
         organisation: The mappings and splits that its sums are seen through; without any, spending is who it was booked on.
+        budgets: Those of the policy, where there is one: the ledger knows what was in force, not what was dropped.
 
     Raises:
         LedgerError: It is not a ledger of this version.
@@ -109,11 +112,13 @@ class Books:
         *,
         zone: str = "UTC",
         organisation: Organisation | None = None,
+        budgets: Sequence[Budget] | None = None,
     ) -> None:
         midnight(EPOCH.date(), zone)
         self.ledger = ledger
         self.zone = zone
         self.organisation = Organisation() if organisation is None else organisation
+        self.budgets = budgets
         self.reader = LedgerReader.at(ledger)
 
     def __enter__(self) -> Self:

@@ -106,7 +106,7 @@ def offer(app: typer.Typer, build: Callable[..., Report], name: str) -> None:
 
 
 def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
-    """The books of a ledger that is there, seen through a policy's mappings and splits.
+    """The books of a ledger that is there, seen through a policy's mappings and splits, and its budgets.
 
     Raises:
         ReportsUnavailable: What reports need is not installed.
@@ -122,9 +122,14 @@ def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
     from spendgraph_reports.organisation import Organisation
 
     path = policy_path(policy)
-    organisation = Organisation() if path is None else Organisation.of(load_policy(path))
+    read = None if path is None else load_policy(path)
     try:
-        return Books(existing(ledger), zone=timezone, organisation=organisation)
+        return Books(
+            existing(ledger),
+            zone=timezone,
+            organisation=None if read is None else Organisation.of(read),
+            budgets=None if read is None else read.budgets,
+        )
     except ValueError as error:
         misused(str(error))
 
