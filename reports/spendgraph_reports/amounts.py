@@ -77,6 +77,15 @@ def percent(share: float, *, signed: bool = False) -> str:
     return f"{100 * share:+,.1f} %" if signed else f"{100 * share:,.1f} %"
 
 
+def counted(count: int, what: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "team"), counted(1200, "late step")
+    ('1 team', '1,200 late steps')
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def written(units: int, places: int, *, negative: bool) -> str:
     """Dollars given in units of their last place."""
     whole, rest = divmod(abs(units), 10**places)

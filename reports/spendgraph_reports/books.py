@@ -20,9 +20,10 @@ from spendgraph_reports.period import Period, midnight
 if TYPE_CHECKING:
     from typing import Self
 
-    from spendgraph.policy import PricesPolicy
+    from spendgraph.policy import Budget, PricesPolicy
 
 Every = Literal["hour", "day"]
+
 
 SUMS: Final = (
     "cost_nanousd",
@@ -56,6 +57,24 @@ class Doubts(NamedTuple):
     not_reported_nanousd: int = 0
     unpriced_steps: int = 0
 
+    def sentences(self) -> tuple[str, ...]:
+        """The same for people; nothing where nothing is uncertain."""
+        said: list[str] = []
+        if self.unattributed_nanousd:
+            said.append(
+                f"{dollars(self.unattributed_nanousd)}{_of_cost(self.unattributed_nanousd, self)} is unattributed:"
+                " required tags are missing."
+            )
+        if self.not_reported_nanousd:
+            said.append(
+                f"{dollars(self.not_reported_nanousd)}{_of_cost(self.not_reported_nanousd, self)} is estimated or an"
+                " upper bound: the provider did not say what was used."
+            )
+        if self.unpriced_steps:
+            steps = "1 step has" if self.unpriced_steps == 1 else f"{self.unpriced_steps:,} steps have"
+            said.append(f"{steps} no price, and cost nothing here: the true total is higher.")
+        return tuple(said)
+
 
 class Books:
     """A ledger to ask, in one time zone.
@@ -65,6 +84,7 @@ class Books:
         zone: Whose days and months are meant, such as `Europe/Berlin`.
         organisation: The mappings and splits that its sums are seen through; without any, spending is who it was booked on.
         prices: The policy's prices, for what something else would cost; without any, those of the price list.
+        budgets: Those of the policy, where there is one: the ledger knows what was in force, not what was dropped.
 
     Raises:
         LedgerError: It is not a ledger of this version.
@@ -79,12 +99,14 @@ class Books:
         zone: str = "UTC",
         organisation: Organisation | None = None,
         prices: PricesPolicy | None = None,
+        budgets: Sequence[Budget] | None = None,
     ) -> None:
         midnight(EPOCH.date(), zone)
         self.ledger = ledger
         self.zone = zone
         self.organisation = Organisation() if organisation is None else organisation
         self.prices = PriceBook(prices)
+        self.budgets = budgets
         self.reader = LedgerReader.at(ledger)
 
     def __enter__(self) -> Self:
@@ -218,23 +240,8 @@ class Books:
         return Doubts(*(sum(row[name] for row in rows) for name in Doubts._fields))
 
     def caveats(self, period: Period, *, by: Sequence[str] = (), **filters: object) -> tuple[str, ...]:
-        """The same in sentences; none where nothing is uncertain."""
-        found = self.doubts(period, by=by, **filters)
-        said: list[str] = []
-        if found.unattributed_nanousd:
-            said.append(
-                f"{dollars(found.unattributed_nanousd)}{_share(found.unattributed_nanousd, found)} is unattributed:"
-                " required tags are missing."
-            )
-        if found.not_reported_nanousd:
-            said.append(
-                f"{dollars(found.not_reported_nanousd)}{_share(found.not_reported_nanousd, found)} is estimated or an"
-                " upper bound: the provider did not say what was used."
-            )
-        if found.unpriced_steps:
-            steps = "1 step has" if found.unpriced_steps == 1 else f"{found.unpriced_steps:,} steps have"
-            said.append(f"{steps} no price, and cost nothing here: the true total is higher.")
-        return tuple(said)
+        """What is uncertain in sentences; none where nothing is."""
+        return self.doubts(period, by=by, **filters).sentences()
 
     def span(self) -> Period | None:
         """From the first step's quarter of an hour to the end of the last one's; nothing in an empty ledger."""
@@ -254,5 +261,5 @@ def _wanted(value: object) -> frozenset[object]:
     return frozenset(value if isinstance(value, Iterable) and not isinstance(value, str) else [value])  # pyright: ignore[reportUnknownArgumentType] - any values
 
 
-def _share(part_nanousd: int, found: Doubts) -> str:
+def _of_cost(part_nanousd: int, found: Doubts) -> str:
     return f" ({percent(part_nanousd / found.cost_nanousd)})" if found.cost_nanousd > 0 else ""

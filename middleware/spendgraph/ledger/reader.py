@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from spendgraph.clock import to_us, utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
+from spendgraph.ledger.budget_history import BudgetHistory, read_windows
+from spendgraph.ledger.closings import Closings
 from spendgraph.ledger.connection import diagnose
 from spendgraph.ledger.drift import read_drift
 from spendgraph.ledger.history import Median, finished_task_costs, median_task_cost
@@ -56,23 +58,6 @@ coalesce(sum(s.cost_nanousd) FILTER (WHERE s.missing_tags <> ''), 0) AS unattrib
 coalesce(sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_bound')), 0)
   AS not_reported_nanousd,
 count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps"""
-
-
-# Of a grant that has expired, what was drawn is room still: it is spent or held.
-_WINDOWS = """\
-SELECT w.*, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone,
-  coalesce(sum(CASE WHEN g.expires_us <= ?2 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id = ''), 0) AS granted,
-  coalesce(sum(CASE WHEN g.expires_us <= ?2 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id <> ''), 0)
-    AS granted_to_tasks,
-  coalesce(sum(g.used) FILTER (WHERE g.task_id <> ''), 0) AS drawn_by_tasks
-FROM windows AS w
-JOIN budget_status AS s ON s.window_id = w.window_id
-JOIN budgets AS b ON b.budget = s.budget AND b.version = s.version
-LEFT JOIN grants AS g
-  ON g.budget = w.budget AND g.scope = w.scope AND g.window_start_us = w.start_us AND g.unit = b.unit
-WHERE ?1 IS NULL OR (w.start_us <= ?1 AND (w.end_us IS NULL OR w.end_us > ?1))
-GROUP BY w.window_id
-ORDER BY w.budget, w.start_us, w.scope"""
 
 
 _BUDGETS = """\
@@ -184,17 +169,24 @@ class LedgerReader(RollupReader):
             at: Only windows that are open then (an aware datetime, or microseconds).
 
         Returns:
-            The columns of `windows`, and of the budget's version of that time `owner`, `signed_off_by`, `unit`,
+            The columns of `windows`, and of the budget's version of that time `version`, `owner`, `signed_off_by`, `unit`,
             `limit_amount` (in that unit), `period` and `timezone`; in that unit, too, `granted`, the room beyond the
             limit that people have given everybody, `granted_to_tasks`, what they have given single tasks, and
             `drawn_by_tasks`, how much of that is spent or held.
         """
         at_us = to_us(at) if isinstance(at, datetime) else at
         with self._reading() as connection:
-            return [
-                dict(row)
-                for row in connection.execute(_WINDOWS, (at_us, utc_us() if at_us is None else at_us))
-            ]
+            return read_windows(connection, at_us, utc_us() if at_us is None else at_us)
+
+    @property
+    def closings(self) -> Closings:
+        """What was written before and after the books of a period closed."""
+        return Closings(self._reading)
+
+    @property
+    def budget_history(self) -> BudgetHistory:
+        """What budgets came to in a period of the past."""
+        return BudgetHistory(self._reading)
 
     def finished_task_costs(self, feature: str) -> list[int]:
         """What the latest finished tasks of a feature have cost in nano-USD, at most 256 of them, in no order."""

@@ -106,7 +106,7 @@ def offer(app: typer.Typer, build: Callable[..., Report], name: str) -> None:
 
 
 def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
-    """The books of a ledger that is there, seen through a policy's mappings and splits, and with its prices.
+    """The books of a ledger that is there, seen through a policy's mappings and splits, and with its budgets and prices.
 
     Raises:
         ReportsUnavailable: What reports need is not installed.
@@ -123,10 +123,14 @@ def opened(ledger: Path, timezone: str, policy: Path | None) -> Books:
 
     path = policy_path(policy)
     read = None if path is None else load_policy(path)
-    organisation = Organisation() if read is None else Organisation.of(read)
-    prices = None if read is None else read.prices
     try:
-        return Books(existing(ledger), zone=timezone, organisation=organisation, prices=prices)
+        return Books(
+            existing(ledger),
+            zone=timezone,
+            organisation=None if read is None else Organisation.of(read),
+            budgets=None if read is None else read.budgets,
+            prices=None if read is None else read.prices,
+        )
     except ValueError as error:
         misused(str(error))
 

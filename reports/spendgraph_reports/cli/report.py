@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from spendgraph_reports.cli import efficiency, invoices, monthly, showback
+from spendgraph_reports.cli import budgeting, chargeback, efficiency, invoices, monthly, showback
 
 HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
 
@@ -13,6 +13,8 @@ def register(app: typer.Typer) -> None:
     """Add every report."""
     reports = typer.Typer(no_args_is_help=True, help=HELP)
     for module in (
+        budgeting,
+        chargeback,
         efficiency,
         invoices,
         monthly,
