@@ -45,8 +45,8 @@ COLUMNS: Final = (
     ),
     Column("after_mean_nanousd", "money", "What a task costs after.", label="a task after"),
     Column("ratio", "ratio", "After to before: 2 is twice as dear."),
-    Column("ratio_low", "ratio", "Where the ratio begins, with 95 percent confidence.", label="from"),
-    Column("ratio_high", "ratio", "Where it ends.", label="to"),
+    Column("ratio_low", "ratio", "Where the ratio begins, with 95 percent confidence.", label="ratio from"),
+    Column("ratio_high", "ratio", "Where it ends.", label="ratio to"),
     Column(
         "dearer_share",
         "share",
@@ -81,8 +81,8 @@ COLUMNS: Final = (
         "tasks_a_month", "count", "Tasks at the traffic of the period's last weeks.", label="tasks a month"
     ),
     Column("month_nanousd", "money", "What a month of that traffic costs more.", label="more a month"),
-    Column("month_low_nanousd", "money", "The same at the lower end of the ratio.", label="from"),
-    Column("month_high_nanousd", "money", "The same at the upper end.", label="to"),
+    Column("month_low_nanousd", "money", "The same at the lower end of the ratio.", label="month from"),
+    Column("month_high_nanousd", "money", "The same at the upper end.", label="month to"),
 )
 """What `versions` says of each feature, after its name."""
 
