@@ -218,8 +218,7 @@ def _tasks_a_month(found: Deploys, subject: Subject, period: Period) -> float:
     A period that is not over yet ends with the day of the last task of anything.
     """
     since, until = closed(period)
-    last = max(max(starts) for starts in found.starts.values())
-    until = min(until, last + DAY_US)
+    until = min(until, found.last_us + DAY_US)
     since = max(since, until - _RECENT_DAYS * DAY_US)
     recent = sum(since <= start < until for start in found.starts[subject])
     return recent * DAY_US * _MONTH / (until - since)
@@ -270,10 +269,10 @@ def _caveats(
                 f" {old.name} too, and are compared."
             )
     if found.stopped:
-        tasks = _counted(found.stopped, "was stopped", "were stopped")
+        tasks = _counted(len(found.stopped), "was stopped", "were stopped")
         said.append(f"{tasks} by a budget and left out: such a task costs less than it would have.")
     if found.unfinished:
-        tasks = _counted(found.unfinished, "has not ended and is", "have not ended and are")
+        tasks = _counted(len(found.unfinished), "has not ended and is", "have not ended and are")
         said.append(f"{tasks} left out.")
     if tag == "template_version":
         said += pruned(books, period, books.doubts(period).cost_nanousd)
