@@ -50,12 +50,13 @@ notebooks: ## run every notebook top to bottom
 	$(MAKE) --no-print-directory $(VENV)/notebooks.stamp; \
 	for notebook in "$${found[@]}"; do echo "$$notebook"; $(BIN)/jupyter execute "$$notebook"; done
 
-bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through
+bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/reservations.py
 	@$(BIN)/python benchmarks/processes.py
 	@$(BIN)/python benchmarks/heartbeat.py
 	@$(BIN)/python benchmarks/cap_use.py
+	@$(BIN)/python benchmarks/version_tests.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.rows import step
 from reporting.kit import CONTEXTS, DAY, write
+from spendgraph.clock import utc_us
 from spendgraph.ledger import Ledger, PriceRow, StepRow
 from spendgraph.policy import parse_policy
 from spendgraph.pricing import Price, PriceBook, Usage
@@ -157,6 +158,13 @@ def keep(path: Path, rows: Iterable[StepRow], *, roll: bool = False) -> Path:
             *(PriceRow(*(getattr(price, name) for name in PriceRow._fields)) for price in prices.values())
         )
     return write(path, steps, roll=roll)
+
+
+def prune(path: Path, before_us: int) -> None:
+    """Delete the steps of a ledger that started earlier, some months later."""
+    with Ledger.open(path, clock=lambda: max(utc_us(), DAY + 90 * DAY_US)) as ledger:
+        ledger.upkeep.roll()
+        ledger.upkeep.prune(before_us)
 
 
 def ended(rows: Iterable[StepRow]) -> list[StepRow]:

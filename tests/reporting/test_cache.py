@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporting.kit import CONTEXTS, DAY, ZONES
-from reporting.priced import call, calls, ended, keep, price_of, usage_of
+from reporting.priced import call, calls, ended, keep, price_of, prune, usage_of
 from spendgraph.ledger import StepRow
 from spendgraph.pricing import Usage
 from spendgraph_reports.books import Books
@@ -138,3 +138,15 @@ def test_a_period_in_which_nothing_was_sent_has_no_row(tmp_path: Path) -> None:
     report = asked(path, "feature")
     assert report.is_empty
     assert report.findings == ("Nothing was sent to a model in this period.",)
+
+
+def test_what_was_sent_is_known_of_pruned_calls_too(tmp_path: Path) -> None:
+    """What writing them cost is not, and that is said."""
+    usage = Usage(input_tokens=100_000, cache_write_5m_tokens=100_000)
+    path = keep(
+        tmp_path / "ledger.db", [call("a", usage, CLAUDE, started_us=DAY - DAY_US), call("b", usage, CLAUDE)]
+    )
+    prune(path, DAY)
+    report = asked(path, "feature")
+    assert (report.totals["cache_write_tokens"], report.totals["writing_nanousd"]) == (200_000, 75_000_000)
+    assert report.caveats[-1].startswith("Steps that started before 2026-09-21 00:00 UTC may be pruned")

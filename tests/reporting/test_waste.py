@@ -16,6 +16,7 @@ from langgraph.types import Command, RetryPolicy, interrupt
 from hooks.graphs import State, graph_of
 from ledger.rows import step
 from reporting.kit import CONTEXTS, DAY, ZONES, cost, spending, write
+from reporting.priced import prune
 from scripted import STEP_NANOUSD, ScriptedModel, scripted_policy
 from spendgraph import CostContext, Meter
 from spendgraph.ledger import StepRow
@@ -23,7 +24,7 @@ from spendgraph_reports.books import Books
 from spendgraph_reports.efficiency import waste
 from spendgraph_reports.efficiency.waste import WASTED
 from spendgraph_reports.months import closed
-from spendgraph_reports.period import Period
+from spendgraph_reports.period import DAY_US, Period
 
 SEPTEMBER = Period.month("2026-09")
 ACME = CostContext(feature="triage", team="support", tenant="acme")
@@ -211,6 +212,20 @@ def test_findings_say_where_most_is_wasted(tmp_path: Path) -> None:
         "$3.00 was paid for twice or for nothing, 15.0 % of $20.00: $2.00 for replays after interrupts, $1.00 for calls that"
         " failed, were cut off or cancelled."
     )
+
+
+def test_what_was_pruned_costs_and_can_not_be_told_apart(tmp_path: Path) -> None:
+    """The cost is the ledger's, the waste that of the calls that are left."""
+    rows = [
+        booked("a", cost_nanousd=5, is_replay=1, started_us=DAY - DAY_US),
+        booked("b", cost_nanousd=7, is_replay=1),
+    ]
+    path = write(tmp_path / "ledger.db", rows)
+    prune(path, DAY)
+    with Books(path) as books:
+        report = waste(books, SEPTEMBER)
+    assert (report.totals["cost_nanousd"], report.totals["replay_nanousd"]) == (12, 7)
+    assert "may be pruned" in report.caveats[-1]
 
 
 def test_an_empty_period_wastes_nothing(tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.rows import step
-from reporting.kit import CONTEXTS
-from reporting.priced import ANSWERED, BOOK, POLICY, call, calls, ended, keep, usage_of
+from reporting.kit import CONTEXTS, DAY
+from reporting.priced import ANSWERED, BOOK, POLICY, call, calls, ended, keep, prune, usage_of
 from spendgraph.ledger import StepRow
 from spendgraph.policy import parse_policy
 from spendgraph.pricing import Usage
 from spendgraph_reports.books import Books
 from spendgraph_reports.efficiency import whatif
 from spendgraph_reports.organisation import Organisation
-from spendgraph_reports.period import Period
+from spendgraph_reports.period import DAY_US, Period
 from spendgraph_reports.report import Report
 
 SEPTEMBER = Period.month("2026-09")
@@ -189,3 +189,18 @@ def test_a_model_that_answered_nothing_has_an_empty_report(tmp_path: Path) -> No
     report = asked(path, "gpt-4", "gpt-5")
     assert report.is_empty
     assert report.findings == ("gpt-4 answered no call in this period; gpt-5-2025-08-07 did.",)
+
+
+def test_pruned_calls_are_not_compared_and_that_is_said(tmp_path: Path) -> None:
+    """Of $2.50 the half is gone: both columns are of what can still be priced."""
+    usage = Usage(input_tokens=1_000_000)
+    path = keep(tmp_path / "ledger.db", [call("a", usage, started_us=DAY - DAY_US), call("b", usage)])
+    prune(path, DAY)
+    report = asked(path, "gpt-5", "plain")
+    assert (report.totals["actual_nanousd"], report.totals["hypothetical_nanousd"]) == (
+        1_250_000_000,
+        1_000_000_000,
+    )
+    assert report.caveats[-1] == (
+        "Steps that started before 2026-09-21 00:00 UTC may be pruned: of $2.50, calls over $1.25 can still be asked about."
+    )

@@ -111,7 +111,7 @@ def cache(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> 
     earlier = _day_before(period, books.zone) if is_daily else before(period, books.zone)
     found, past = _sums(books, by, period), _sums(books, by, earlier)
     for key, writing in _writing(books, by, period).items():
-        found[key]["writing_nanousd"] = writing
+        found.setdefault(key, dict.fromkeys(_ADDS, 0))["writing_nanousd"] = writing
     days = found | past
     rows: list[dict[str, Any]] = []
     for key, sums in found.items():

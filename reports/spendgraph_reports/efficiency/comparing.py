@@ -5,7 +5,7 @@ difference, which holds its level where one side scatters more than the other (J
 are exchanged within a tenant, and differences are weighted by the new version's tasks, so that a rollout to some
 tenants first is no difference by itself. The interval of the ratio is a bootstrap of the studentised logarithm,
 which of the usual ones covers best where costs are log-normal. Whether the typical task moved too, ranks
-within each tenant say (Brunner and Munzel 2000). Floats are floats here: these are statistics.
+within each tenant say (Brunner and Munzel 2000). Costs are floats here: these are statistics.
 """
 
 from __future__ import annotations

@@ -26,18 +26,21 @@ Subject = tuple[str, ...]
 _UNFINISHED: Final = frozenset({"running", "paused"})
 _STOPPED: Final = "refused"
 
-# A task's templates cost apart; what a template cost in a task is of the version that the task used of it last.
+# A task's templates cost apart; what a template cost in a task is of the version that the task used of it last. All of a task
+# counts, though it goes on after the period, and nothing of one that began before.
 _TEMPLATES: Final = """\
-SELECT c.feature, c.template, arg_max(c.template_version, s.seq) AS version, any_value(c.tenant) AS tenant,
+SELECT s.task_id, c.feature, c.template, arg_max(c.template_version, s.seq) AS version, any_value(c.tenant) AS tenant,
   sum(s.cost_nanousd)::BIGINT AS cost_nanousd, min(s.started_us) AS first_started_us, any_value(coalesce(t.status, '')) AS status
 FROM steps AS s JOIN contexts AS c ON c.context_id = s.context_id LEFT JOIN tasks AS t ON t.task_id = s.task_id
-WHERE c.template_version <> '' AND s.started_us >= getvariable('since_us') AND s.started_us < getvariable('until_us')
-GROUP BY s.task_id, c.feature, c.template"""
+WHERE c.template_version <> '' AND s.started_us >= getvariable('since_us')
+  AND coalesce(t.started_us, s.started_us) >= getvariable('since_us')
+GROUP BY s.task_id, c.feature, c.template HAVING min(s.started_us) < getvariable('until_us')"""
 
 
 class Task(NamedTuple):
     """One task of a subject, and what it cost there."""
 
+    task_id: str
     subject: Subject
     version: str
     tenant: str
@@ -92,22 +95,26 @@ class Deploys:
     Attributes:
         versions: By subject and name.
         starts: When the tasks of each subject started, in no order.
-        unfinished: Tasks left out: they run or wait, and cost more yet.
-        stopped: Tasks left out: a budget stopped them, so that they cost less than they would have.
+        last_us: When the last of all started.
+        unfinished: Ids of tasks left out: they run or wait, and cost more yet.
+        stopped: Ids of tasks left out: a budget stopped them, so that they cost less than they would have.
     """
 
     def __init__(self) -> None:
         self.versions: defaultdict[Subject, dict[str, Version]] = defaultdict(dict)
         self.starts: defaultdict[Subject, array[int]] = defaultdict(lambda: array("q"))
-        self.unfinished = self.stopped = 0
+        self.last_us = 0
+        self.unfinished: set[str] = set()
+        self.stopped: set[str] = set()
 
     def add(self, task: Task) -> None:
         """Count a task, if it is one that can be compared."""
         self.starts[task.subject].append(task.started_us)
+        self.last_us = max(self.last_us, task.started_us)
         if task.status in _UNFINISHED:
-            self.unfinished += 1
+            self.unfinished.add(task.task_id)
         elif task.status == _STOPPED:
-            self.stopped += 1
+            self.stopped.add(task.task_id)
         else:
             versions = self.versions[task.subject]
             version = versions.get(task.version) or versions.setdefault(task.version, Version(task.version))
@@ -150,18 +157,28 @@ def read_deploys(books: Books, period: Period, tag: Tag, features: Sequence[str]
 
 
 def _tasks(books: Books, period: Period, features: Sequence[str]) -> Iterator[Task]:
-    names = ("feature", "version", "tenant", "first_started_us", "cost_nanousd", "status", "template_version")
+    names = (
+        "task_id",
+        "feature",
+        "version",
+        "tenant",
+        "first_started_us",
+        "cost_nanousd",
+        "status",
+        "template_version",
+    )
     wanted: dict[str, Any] = {"feature": list(features)} if features else {}
     for row in books.reader.tasks_rolled(names, since=period.since_us, until=period.until_us, **wanted):
-        feature, *rest = (row[name] for name in names)
-        if rest[0]:
-            yield Task((feature,), *rest)
+        if row["version"]:
+            task_id, feature, *rest = (row[name] for name in names)
+            yield Task(task_id, (feature,), *rest)
 
 
 def _templates(books: Books, period: Period, features: Sequence[str]) -> Iterator[Task]:
     for row in ask(books.ledger, Question(_TEMPLATES, bounds(period))):
         if not features or row["feature"] in features:
             yield Task(
+                row["task_id"],
                 (row["feature"], row["template"]),
                 row["version"],
                 row["tenant"],

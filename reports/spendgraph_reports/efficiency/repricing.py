@@ -146,7 +146,7 @@ class Repricing:
         if usage is None or not call.is_sent:
             return cost, cost, cost, 0, 0, 0, 0
         counts = 1, usage.input_tokens, usage.cache_read_tokens, usage.output_tokens
-        own = None if call.price_id is None else self._kept[call.price_id]
+        own = None if call.price_id is None else self._kept.get(call.price_id)
         if not (usage.input_tokens or usage.output_tokens or (own is not None and cost)):
             return cost, cost, cost, *counts  # nobody answered, or nobody said of how many tokens
         other = self._price(call.provider, call.started_us, call.service_tier)

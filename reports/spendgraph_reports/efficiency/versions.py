@@ -45,8 +45,8 @@ COLUMNS: Final = (
     ),
     Column("after_mean_nanousd", "money", "What a task costs after.", label="a task after"),
     Column("ratio", "ratio", "After to before: 2 is twice as dear."),
-    Column("ratio_low", "ratio", "Where the ratio begins, with 95 percent confidence.", label="from"),
-    Column("ratio_high", "ratio", "Where it ends.", label="to"),
+    Column("ratio_low", "ratio", "Where the ratio begins, with 95 percent confidence.", label="ratio from"),
+    Column("ratio_high", "ratio", "Where it ends.", label="ratio to"),
     Column(
         "dearer_share",
         "share",
@@ -81,8 +81,8 @@ COLUMNS: Final = (
         "tasks_a_month", "count", "Tasks at the traffic of the period's last weeks.", label="tasks a month"
     ),
     Column("month_nanousd", "money", "What a month of that traffic costs more.", label="more a month"),
-    Column("month_low_nanousd", "money", "The same at the lower end of the ratio.", label="from"),
-    Column("month_high_nanousd", "money", "The same at the upper end.", label="to"),
+    Column("month_low_nanousd", "money", "The same at the lower end of the ratio.", label="month from"),
+    Column("month_high_nanousd", "money", "The same at the upper end.", label="month to"),
 )
 """What `versions` says of each feature, after its name."""
 
@@ -218,8 +218,7 @@ def _tasks_a_month(found: Deploys, subject: Subject, period: Period) -> float:
     A period that is not over yet ends with the day of the last task of anything.
     """
     since, until = closed(period)
-    last = max(max(starts) for starts in found.starts.values())
-    until = min(until, last + DAY_US)
+    until = min(until, found.last_us + DAY_US)
     since = max(since, until - _RECENT_DAYS * DAY_US)
     recent = sum(since <= start < until for start in found.starts[subject])
     return recent * DAY_US * _MONTH / (until - since)
@@ -270,10 +269,10 @@ def _caveats(
                 f" {old.name} too, and are compared."
             )
     if found.stopped:
-        tasks = _counted(found.stopped, "was stopped", "were stopped")
+        tasks = _counted(len(found.stopped), "was stopped", "were stopped")
         said.append(f"{tasks} by a budget and left out: such a task costs less than it would have.")
     if found.unfinished:
-        tasks = _counted(found.unfinished, "has not ended and is", "have not ended and are")
+        tasks = _counted(len(found.unfinished), "has not ended and is", "have not ended and are")
         said.append(f"{tasks} left out.")
     if tag == "template_version":
         said += pruned(books, period, books.doubts(period).cost_nanousd)
