@@ -121,7 +121,7 @@ class LedgerReader(RollupReader):
             A dictionary of the columns of `steps`, the tags, and `extra` as JSON.
 
         Raises:
-            ValueError: A filter names no column.
+            ValueError: A filter names no column, or a time is none.
         """
         condition, parameters = columns.where(filters, since, until)
         return self._pages(condition, parameters)
@@ -159,11 +159,11 @@ class LedgerReader(RollupReader):
             `unattributed_nanousd`, `not_reported_nanousd` (parts of the cost) and `unpriced_steps`.
 
         Raises:
-            ValueError: A name is no column.
+            ValueError: A name is no column, or a time is none.
         """
         condition, parameters = columns.where(filters, since, until)
         selected, own = list[str](), columns.Parameters()
-        for name in by:
+        for name in columns.names(by):
             sql, values = columns.expression(name)
             selected.append(f'{sql} AS "{name}"')
             own += values
@@ -270,9 +270,10 @@ class LedgerReader(RollupReader):
             (the share of calls that cost more than was held for them) and `unestimated` (calls whose cost nobody
             could foresee, which the others leave out). `None` where there is nothing to compare.
         """
-        after, before = (to_us(at) if isinstance(at, datetime) else at for at in (since, until))
+        after = 0 if since is None else columns.microseconds(since)
+        before = 2**62 if until is None else columns.microseconds(until)
         with self._reading() as connection:
-            return read_drift(connection, 0 if after is None else after, 2**62 if before is None else before)
+            return read_drift(connection, after, before)
 
     def contracts(self, *, since: date | None = None, until: date | None = None) -> list[ContractRow]:
         """The contracts of the newest list, by tenant and day.
