@@ -10,7 +10,7 @@ import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from spendgraph.clock import to_us, utc_us
+from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
 from spendgraph.ledger.connection import diagnose
@@ -29,6 +29,7 @@ from spendgraph.ledger.imported import (
 )
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.rollup_reader import RollupReader
+from spendgraph.ledger.standing import read_standing, read_windows
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
@@ -56,23 +57,6 @@ coalesce(sum(s.cost_nanousd) FILTER (WHERE s.missing_tags <> ''), 0) AS unattrib
 coalesce(sum(s.cost_nanousd) FILTER (WHERE s.cost_basis IN ('estimated', 'upper_bound')), 0)
   AS not_reported_nanousd,
 count(*) FILTER (WHERE s.cost_basis = 'unpriced' AND s.entry = 'charge') AS unpriced_steps"""
-
-
-# Of a grant that has expired, what was drawn is room still: it is spent or held.
-_WINDOWS = """\
-SELECT w.*, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone,
-  coalesce(sum(CASE WHEN g.expires_us <= ?2 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id = ''), 0) AS granted,
-  coalesce(sum(CASE WHEN g.expires_us <= ?2 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id <> ''), 0)
-    AS granted_to_tasks,
-  coalesce(sum(g.used) FILTER (WHERE g.task_id <> ''), 0) AS drawn_by_tasks
-FROM windows AS w
-JOIN budget_status AS s ON s.window_id = w.window_id
-JOIN budgets AS b ON b.budget = s.budget AND b.version = s.version
-LEFT JOIN grants AS g
-  ON g.budget = w.budget AND g.scope = w.scope AND g.window_start_us = w.start_us AND g.unit = b.unit
-WHERE ?1 IS NULL OR (w.start_us <= ?1 AND (w.end_us IS NULL OR w.end_us > ?1))
-GROUP BY w.window_id
-ORDER BY w.budget, w.start_us, w.scope"""
 
 
 _BUDGETS = """\
@@ -178,7 +162,7 @@ class LedgerReader(RollupReader):
             return [dict(row) for row in connection.execute(query, [*own, *parameters])]
 
     def windows(self, at: datetime | int | None = None) -> list[dict[str, Any]]:
-        """The windows of every budget, with what is spent and held, exactly.
+        """The windows of every budget, with what is spent and held, exactly; of a rolling one they are its parts.
 
         Args:
             at: Only windows that are open then (an aware datetime, or microseconds).
@@ -189,12 +173,22 @@ class LedgerReader(RollupReader):
             limit that people have given everybody, `granted_to_tasks`, what they have given single tasks, and
             `drawn_by_tasks`, how much of that is spent or held.
         """
-        at_us = to_us(at) if isinstance(at, datetime) else at
+        at_us = None if at is None else columns.microseconds(at)
         with self._reading() as connection:
-            return [
-                dict(row)
-                for row in connection.execute(_WINDOWS, (at_us, utc_us() if at_us is None else at_us))
-            ]
+            return read_windows(connection, at_us, utc_us() if at_us is None else at_us)
+
+    def standing(self, at: datetime | int | None = None, *, every: bool = False) -> list[dict[str, Any]]:
+        """Where every budget stands: like `windows`, but of a rolling budget one row for each scope.
+
+        That row has the sums of the parts that count together, `start_us` of the oldest of them, and no end.
+
+        Args:
+            at: At which time (an aware datetime, or microseconds); now by default.
+            every: Windows that are over, too, and scopes of rolling budgets of which nothing counts any more.
+        """
+        at_us = utc_us() if at is None else columns.microseconds(at)
+        with self._reading() as connection:
+            return read_standing(connection, at_us, every=every)
 
     def finished_task_costs(self, feature: str) -> list[int]:
         """What the latest finished tasks of a feature have cost in nano-USD, at most 256 of them, in no order."""
