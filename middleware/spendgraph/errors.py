@@ -7,6 +7,8 @@ what was expected, what was found and what to do; the values are attributes.
 
 from __future__ import annotations
 
+_MOST_SHOWN = 60
+
 
 class SpendgraphError(Exception):
     """Base of every error spendgraph raises."""
@@ -77,3 +79,15 @@ class ApprovalError(LedgerError):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def unexpected(where: str, expected: str, found: object, hint: str = "") -> str:
+    """What is said of a wrong argument: the start of what was found is shown, in ASCII.
+
+    >>> unexpected("meter.config", "a CostContext", 3)
+    'meter.config: expected a CostContext, found 3'
+    """
+    shown = ascii(found)
+    shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
+    said = f"expected {expected}, found {shown}"
+    return f"{where}: {said}{hint}" if where else f"{said}{hint}"

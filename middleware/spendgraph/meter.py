@@ -14,9 +14,9 @@ from langchain_core.callbacks import BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from spendgraph.clock import Clock, utc_us
-from spendgraph.context import CostContext, carry
+from spendgraph.context import CostContext, carry, given_context
 from spendgraph.context import threads as carrying_threads
-from spendgraph.errors import LedgerError
+from spendgraph.errors import LedgerError, unexpected
 from spendgraph.hooks.attribution import Resolver
 from spendgraph.hooks.dispatcher import DISPATCHER
 from spendgraph.hooks.handler import SpendCallbackHandler
@@ -25,7 +25,7 @@ from spendgraph.hooks.provider_metadata import provider_metadata
 from spendgraph.hooks.raw import RawCalls
 from spendgraph.hooks.raw_step import RawStep
 from spendgraph.hooks.recorder import StepRecorder
-from spendgraph.hooks.tasks import TaskBlock
+from spendgraph.hooks.tasks import TaskBlock, limit_of
 from spendgraph.hooks.tool_decorator import tool_decorator
 from spendgraph.hooks.tool_prices import dollars
 from spendgraph.hooks.tools import ToolRegistry
@@ -33,7 +33,7 @@ from spendgraph.ledger import Ledger
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.ledger.records import TaskOutcome
 from spendgraph.notify import Notifier, read_channels
-from spendgraph.policy import Budget, Policy, load_policy
+from spendgraph.policy import Policy, load_policy
 from spendgraph.pricing import PriceBook
 
 CAP = "meter.cap"
@@ -58,6 +58,7 @@ class Meter:
         clock: Microseconds UTC, for tests.
 
     Raises:
+        ValueError: An argument is not what it has to be.
         PolicyError: The policy file is not valid.
         LedgerUnavailable: The ledger cannot be opened.
 
@@ -77,11 +78,16 @@ class Meter:
         context: Resolver | None = None,
         clock: Clock = utc_us,
     ) -> None:
-        if policy is None:
-            self.policy = Policy()
-        else:
-            self.policy = policy if isinstance(policy, Policy) else load_policy(Path(policy))
-        path = "<policy>" if policy is None or isinstance(policy, Policy) else os.fspath(policy)
+        self.policy, path = _read_policy(policy)
+        if not isinstance(ledger, str | os.PathLike | Ledger):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+            raise ValueError(unexpected("Meter", "the path of a ledger, or a Ledger", ledger))  # noqa: TRY004 - bad arguments are one kind of error
+        if context is not None and not callable(context):
+            hint = (
+                ": meter.config or meter.task take a CostContext" if isinstance(context, CostContext) else ""
+            )
+            raise ValueError(
+                unexpected("Meter", "a function of config and runtime for context", context, hint)
+            )
         channels = run_elsewhere(lambda: read_channels(self.policy, path))  # before anything is opened
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger.open(os.fspath(ledger), clock=clock)
         self.prices = PriceBook(self.policy.prices)
@@ -121,7 +127,14 @@ class Meter:
             context: Who pays; `None` attaches the meter without tags, for example to resume a thread.
             config: A config to merge into; it is not changed.
             thread_id: Sets `configurable.thread_id`.
+
+        Raises:
+            ContextError: `context` is no context.
+            ValueError: `config` is no config.
         """
+        given = given_context("meter.config", context)
+        if config is not None and not isinstance(config, dict):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+            raise ValueError(unexpected("meter.config", "a RunnableConfig, a dict, for config", config))
         merged: RunnableConfig = RunnableConfig() if config is None else config.copy()
         callbacks = merged.get("callbacks")
         if callbacks is None or isinstance(callbacks, list):
@@ -135,7 +148,7 @@ class Meter:
             manager.add_handler(self.handler, inherit=False)
         merged["callbacks"] = manager
         if context is not None:
-            tags = self.attribution.private(context).metadata()
+            tags = self.attribution.private(given).metadata()
             merged["metadata"] = {**merged.get("metadata", {}), **tags}
         if thread_id is not None:
             merged["configurable"] = {**merged.get("configurable", {}), "thread_id": thread_id}
@@ -149,10 +162,10 @@ class Meter:
             tags: Tags to set, in place of a context or on top of it.
 
         Raises:
-            ContextError: A tag is not accepted.
+            ContextError: A tag is not accepted, or `context` is no context.
         """
-        context = (context or CostContext()).replace(**tags) if tags else context or CostContext()
-        return TaskBlock(context, self.listener, keep=self)
+        given = given_context("meter.task", context)
+        return TaskBlock(given.replace(**tags) if tags else given, self.listener, keep=self)
 
     def cap(
         self,
@@ -174,6 +187,7 @@ class Meter:
 
         Raises:
             ValueError: There is not exactly one limit, or it is not an amount.
+            ContextError: `context` is no context.
 
         Example:
             ```python
@@ -181,9 +195,11 @@ class Meter:
                 agent.invoke(inputs)
             ```
         """
-        limits = {"limit_usd": usd, "limit_tokens": tokens, "limit_calls": calls}
-        limit = Budget.model_validate({"name": CAP, "reserve": "strict" if strict else "expected", **limits})
-        return TaskBlock(context or CostContext(), self.listener, keep=self, cap=limit)
+        limits = {"usd": usd, "tokens": tokens, "calls": calls}
+        limit = limit_of(
+            CAP, {name: most for name, most in limits.items() if most is not None}, strict=strict
+        )
+        return TaskBlock(given_context("meter.cap", context), self.listener, keep=self, cap=limit)
 
     def install(self, *, threads: bool = False) -> None:
         """Attach this meter to every run in this process, until `uninstall`.
@@ -355,3 +371,21 @@ class Meter:
 
 _INSTALLED: set[Meter] = set()
 """Keeps installed meters alive: `Meter(...).install()` needs no variable."""
+
+
+def _read_policy(policy: str | os.PathLike[str] | Policy | None) -> tuple[Policy, str]:
+    """A policy, and its file for messages.
+
+    Raises:
+        ValueError: It is neither a policy nor a path.
+        PolicyError: The file is not valid.
+    """
+    if policy is None or isinstance(policy, Policy):
+        return policy or Policy(), "<policy>"
+    is_text = isinstance(policy, str) and "\n" in policy
+    if is_text or not isinstance(policy, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+        hint = ": parse_policy reads one from text" if is_text else ""
+        raise ValueError(
+            unexpected("Meter", "the path of a policy file, or a Policy, for policy", policy, hint)
+        )
+    return load_policy(Path(policy)), os.fspath(policy)

@@ -62,7 +62,7 @@ def budgets(
     windows, known = list[dict[str, Any]](), list[dict[str, Any]]()
     if declared is None or ledger.exists():  # before the first call a policy has budgets, and no ledger
         with Ledger.open_readonly(ledger) as reader:
-            windows = [status(row, now_us) for row in reader.windows(None if every else now_us)]
+            windows = [status(row, now_us) for row in reader.standing(now_us, every=every)]
             known = reader.budgets()
     windows += unused(known, declared, {window["budget"] for window in windows})
     windows.sort(key=lambda window: window["budget"])  # of one budget they stay in order
@@ -154,7 +154,7 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
     `granted` is what people have given everybody beyond the limit. What they gave single tasks is `granted_to_tasks`:
     it is no room for others, but what is drawn of it takes nothing from them either. `pace` compares the share of the
     limit and of `granted` that is spent with the share of the window that is over: 1.25 is a quarter faster than it
-    lasts. `exhausted` is when all of it is spent at this pace, if that is within the window. A limit on each call has no
+    lasts. A rolling budget is the sum of its period up to now: it has no end, and no pace. `exhausted` is when all of it is spent at this pace, if that is within the window. A limit on each call has no
     window, so nothing is spent, held or left of it.
     """
     from spendgraph.clock import from_us
@@ -225,6 +225,8 @@ def _row(window: dict[str, Any]) -> list[str]:
         for word in ("limit", "granted", "granted_to_tasks", "spent", "held", "left")
     )
     scope, ends = plain(window["scope"]) or "all", _time(window["ends"]) or "never"
+    if window["period"].startswith("rolling "):
+        ends = window["period"]
     if window["each_call"]:
         scope, ends = "each call", "-"
     elif not window["used"]:

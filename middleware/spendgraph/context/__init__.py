@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spendgraph.context.carry import carry
+from spendgraph.context.given import given_context
 from spendgraph.context.pseudonym import pseudonym
 from spendgraph.context.required import Violation, missing_tags
 from spendgraph.context.scope import TaskScope, around, bind, enter, leave, unbind
@@ -18,6 +19,7 @@ __all__ = [
     "carry",
     "current_scope",
     "enter",
+    "given_context",
     "leave",
     "missing_tags",
     "pseudonym",

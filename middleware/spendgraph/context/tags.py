@@ -14,7 +14,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from spendgraph.context.names import FIELDS, METADATA_PREFIX
-from spendgraph.errors import ContextError
+from spendgraph.errors import ContextError, unexpected
 from spendgraph.policy.vocabulary import (
     EXTRA_KEY,
     EXTRA_PREFIX,
@@ -141,8 +141,9 @@ class CostContext:
             # Called at every run's start: most have no tag of their own, and this line is all they cost.
             if METADATA_PREFIX not in "\n".join(metadata):
                 return None
-        except TypeError:
-            pass  # a host may use keys that are no text
+        except TypeError:  # a host may use keys that are no text
+            if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+                raise ContextError(unexpected("", "a mapping of metadata", metadata)) from None
         keys = [key for key in metadata if type(key) is str and key.startswith(METADATA_PREFIX)]
         if not keys:
             return None
@@ -177,6 +178,8 @@ class CostContext:
         Raises:
             ContextError: A key is no tag, or its value is not acceptable.
         """
+        if not isinstance(mapping, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+            raise ContextError(unexpected("", "a mapping of tags", mapping))
         tags: dict[str, object] = {}
         for key, value in mapping.items():
             name = _ALIASES.get(key, key)

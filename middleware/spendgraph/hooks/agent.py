@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
 
-from spendgraph.errors import LedgerUnavailable
+from spendgraph.errors import LedgerUnavailable, unexpected
+from spendgraph.hooks.attachable import require_meter
 from spendgraph.hooks.cheaper import Cheaper
 from spendgraph.hooks.handing_over import left_for_the_call
 from spendgraph.hooks.off_loop import off_the_loop
@@ -82,14 +83,14 @@ class BudgetMiddleware(AgentMiddleware[Any, Any, Any]):
         output_limits: Mapping[str, str | tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(optional_tools, str):
+        who = "BudgetMiddleware"
+        require_meter(meter, who)
+        if isinstance(optional_tools, str) or not isinstance(optional_tools, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
             raise ValueError(  # noqa: TRY004 - bad arguments are one kind of error
-                f"BudgetMiddleware: expected a list of tool names for optional_tools, found {optional_tools!r}"
+                unexpected(who, "a list of tool names for optional_tools", optional_tools)
             )
-        if min_output_tokens < 1:
-            raise ValueError(
-                f"BudgetMiddleware: expected min_output_tokens above 0, found {min_output_tokens}"
-            )
+        if not isinstance(min_output_tokens, int) or min_output_tokens < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+            raise ValueError(unexpected(who, "min_output_tokens above 0", min_output_tokens))
         self.tools = ()
         self._meter = meter
         self._recorder = meter.recorder

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from spendgraph.errors import unexpected
+
 if TYPE_CHECKING:
     from spendgraph.hooks.listener import Listener
     from spendgraph.hooks.recorder import StepRecorder
@@ -27,3 +29,13 @@ class Attachable(Protocol):
     def tools(self) -> ToolRegistry:
         """Knows tools' prices."""
         ...
+
+
+def require_meter(meter: object, who: str) -> None:
+    """Check that a hook is given a meter.
+
+    Raises:
+        ValueError: It is something else, such as the ledger's path.
+    """
+    if not hasattr(meter, "recorder") or not hasattr(meter, "listener"):
+        raise ValueError(unexpected(who, "a Meter", meter))

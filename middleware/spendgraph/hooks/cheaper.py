@@ -7,6 +7,8 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from spendgraph.errors import unexpected
+
 _NAMES = ("model_name", "model", "model_id", "deployment_name")
 """What integrations call the field with the model's name."""
 
@@ -25,10 +27,14 @@ class Cheaper:
         models: What stands in for a model of a name: a name, or a model.
 
     Raises:
-        ValueError: Models stand in for each other in a circle.
+        ValueError: They are no models, or stand in for each other in a circle.
     """
 
     def __init__(self, models: Mapping[str, str | BaseChatModel]) -> None:
+        is_mapping = isinstance(models, Mapping)  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+        if not is_mapping or not all(isinstance(each, str | BaseChatModel) for each in models.values()):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+            expected = "models or their names by the name of the dear one for cheaper, such as {'gpt-5': 'gpt-5-mini'}"
+            raise ValueError(unexpected("BudgetMiddleware", expected, models))
         self._models = dict(models)
         self._made: dict[tuple[int, str], tuple[BaseChatModel, BaseChatModel]] = {}
         for name in self._models:

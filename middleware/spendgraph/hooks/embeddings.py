@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
 
+from spendgraph.errors import unexpected
+from spendgraph.hooks.attachable import require_meter
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.hooks.raw_reading import read_answer
 from spendgraph.pricing import Reported, Usage
@@ -45,6 +47,9 @@ class MeteredEmbeddings(Embeddings):
         model: The model, where the wrapped object does not say it.
         provider: The provider in LangChain's words, where its package does not say it.
 
+    Raises:
+        ValueError: It is given no meter, or nothing that embeds.
+
     Example:
         ```python
         store = InMemoryVectorStore(MeteredEmbeddings(meter, OpenAIEmbeddings(model="text-embedding-3-small")))
@@ -59,6 +64,9 @@ class MeteredEmbeddings(Embeddings):
         model: str | None = None,
         provider: str | None = None,
     ) -> None:
+        require_meter(meter, "MeteredEmbeddings")
+        if not hasattr(embeddings, "embed_documents"):
+            raise ValueError(unexpected("MeteredEmbeddings", "Embeddings of LangChain", embeddings))
         self.embeddings = embeddings
         self._booking = _EmbeddingSteps(
             meter.recorder,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from spendgraph.hooks.attachable import require_meter
 from spendgraph.hooks.envelopes import Taker, Turn
 from spendgraph.hooks.goto import go_nowhere_else, promise, require_node
 from spendgraph.hooks.swallowed import note_refusal_inside
@@ -53,7 +54,7 @@ class BudgetGate(Runnable[Any, Any]):
             node is followed then. A graph without that node cannot be compiled.
 
     Raises:
-        ValueError: `reserve` is no amount, or `on_deny` no name.
+        ValueError: `meter` is none, `reserve` is no amount, or `on_deny` no name.
 
     Example:
         ```python
@@ -65,6 +66,7 @@ class BudgetGate(Runnable[Any, Any]):
     def __init__(self, meter: Attachable, reserve: Reserve | None = None, on_deny: str = RAISE) -> None:
         if not isinstance(on_deny, str) or not on_deny:  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
             raise ValueError(f"BudgetGate: expected on_deny='raise' or the name of a node, found {on_deny!r}")
+        require_meter(meter, "BudgetGate")
         self.meter = meter
         self.on_deny = on_deny
         self._reserve = reserve

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from spendgraph.hooks.attachable import require_meter
 from spendgraph.hooks.dispatcher import DISPATCHER
 from spendgraph.hooks.inline import inline_here
 
@@ -47,6 +48,7 @@ class SpendCallbackHandler(BaseCallbackHandler):
     spendgraph_inline = True
 
     def __init__(self, meter: Attachable) -> None:
+        require_meter(meter, "SpendCallbackHandler")
         self.meter = meter
         self._listener = meter.listener
         DISPATCHER.attach(self._listener)

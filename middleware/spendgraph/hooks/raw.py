@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from spendgraph.clock import to_us
+from spendgraph.errors import unexpected
 from spendgraph.hooks.off_loop import off_the_loop
 from spendgraph.hooks.raw_booking import RawBooking
 from spendgraph.hooks.raw_requests import RawRequest, describe
@@ -112,9 +113,11 @@ class RawCalls:
             reserve: Dollars to set aside in budgets before it starts: the most it may cost.
 
         Raises:
-            ValueError: `reserve` is not an amount of money.
+            ValueError: `reserve` is not an amount of money, or a name is none.
         """
         known, name = _kind_and_name(kind, name)
+        for word, given in (("provider", provider), ("model", model), ("owner", owner)):
+            _is_text(given, f"step {name!r}: {word}")
         return RawStep(
             self._recorder,
             self._tools,
@@ -188,8 +191,8 @@ class RawCalls:
         """A recorded moment in microseconds, which is not in the future."""
         if moment is None:
             return None
-        if not isinstance(moment, datetime):
-            raise ValueError(f"{name}: expected a datetime with a time zone, found {moment!r}")  # noqa: TRY004 - one error
+        if not isinstance(moment, datetime) or moment.tzinfo is None:
+            raise ValueError(unexpected(name, "a datetime with a time zone", moment))
         moment_us = to_us(moment)
         if moment_us > self._recorder.clock() + FUTURE_US:
             raise ValueError(f"{name}: {moment} is in the future: record a cost when it is there")

@@ -14,6 +14,8 @@ from langchain_core.documents import Document
 from langchain_core.documents.compressor import BaseDocumentCompressor
 from pydantic import ConfigDict, PrivateAttr
 
+from spendgraph.errors import unexpected
+from spendgraph.hooks.attachable import require_meter
 from spendgraph.hooks.raw_errors import outcome_of, status_of
 from spendgraph.pricing import Reported, Usage
 from spendgraph.pricing.counts import MOST_TOKENS, field
@@ -39,6 +41,9 @@ class MeteredReranker(BaseDocumentCompressor):
         provider: The provider, where the wrapped object's package does not say it (`langchain_<provider>`).
         name: The name the policy's `tools` price; by default the class of the compressor.
 
+    Raises:
+        ValueError: It is given no meter, or nothing that reranks.
+
     Example:
         ```python
         compressor = MeteredReranker(meter, CohereRerank(model="rerank-v3.5"))
@@ -63,6 +68,11 @@ class MeteredReranker(BaseDocumentCompressor):
         provider: str | None = None,
         name: str | None = None,
     ) -> None:
+        require_meter(meter, "MeteredReranker")
+        if not isinstance(compressor, BaseDocumentCompressor):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+            raise ValueError(  # noqa: TRY004 - bad arguments are one kind of error
+                unexpected("MeteredReranker", "a BaseDocumentCompressor of LangChain", compressor)
+            )
         fields: dict[str, Any] = {
             "compressor": compressor,
             "model": model or _text(compressor, "model", "model_name", "model_id"),

@@ -8,6 +8,8 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
+from pydantic import ValidationError
+
 from spendgraph.context import CostContext, TaskScope, around, current_scope, enter, leave
 from spendgraph.errors import LedgerError
 from spendgraph.hooks.dispatcher import DISPATCHER
@@ -129,3 +131,30 @@ class TaskBlock:
 
     def _fresh(self) -> TaskBlock:
         return TaskBlock(self._context, self._listener, keep=self._keep, cap=self._cap)
+
+
+def limit_of(name: str, limits: dict[str, Any], *, strict: bool) -> Budget:
+    """The budget of a block that may spend only so much.
+
+    Args:
+        name: What it is called, in the budget and in errors.
+        limits: `usd`, `tokens` or `calls`, and how many.
+        strict: Only calls with a proven ceiling count as fitting.
+
+    Raises:
+        ValueError: There is not exactly one limit, or it is not an amount.
+    """
+    from spendgraph.policy import Budget
+
+    if len(limits) != 1:
+        raise ValueError(
+            f"{name}: expected one of usd, tokens and calls, found {' and '.join(limits) or 'none'}"
+        )
+    ((unit, most),) = limits.items()
+    try:
+        return Budget.model_validate(
+            {"name": name, "reserve": "strict" if strict else "expected", f"limit_{unit}": most}
+        )
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{name}: {unit}: {said}") from None

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from spendgraph.errors import unexpected
 from spendgraph.hooks.raw_errors import is_lost
 from spendgraph.hooks.tool_prices import ToolPrice, charged, dollars
 from spendgraph.hooks.tool_results import begun_later, booked_at_its_end
@@ -69,6 +70,9 @@ def tool_decorator(
         ValueError: Two prices of one kind, a bad amount, `usd_per_unit` without `unit`, or (when it
             decorates) a name that has another price already.
     """
+    for word, given in (("name", name), ("owner", owner), ("unit", unit)):
+        if not isinstance(given, str):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+            raise ValueError(unexpected(f"meter.tool: {word}", "a string", given))  # noqa: TRY004 - bad arguments are one kind of error
     if price is not None and (usd_per_call is not None or usd_per_unit is not None):
         raise ValueError("meter.tool: expected either `price` or `usd_per_call`/`usd_per_unit`, found both")
     if usd_per_unit is not None and not unit:

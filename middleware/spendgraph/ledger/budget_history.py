@@ -14,21 +14,24 @@ if TYPE_CHECKING:
 
 Unit = Literal["nanousd", "tokens", "calls"]
 
-# Of a grant that has expired, what was drawn is room still: it is spent or held.
-_WINDOWS: Final = """\
-SELECT w.*, b.version, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone,
-  coalesce(sum(CASE WHEN g.expires_us <= ?1 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id = ''), 0) AS granted,
+GRANTED: Final = """\
+coalesce(sum(CASE WHEN g.expires_us <= ?1 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id = ''), 0) AS granted,
   coalesce(sum(CASE WHEN g.expires_us <= ?1 THEN g.used ELSE g.amount END) FILTER (WHERE g.task_id <> ''), 0)
     AS granted_to_tasks,
-  coalesce(sum(g.used) FILTER (WHERE g.task_id <> ''), 0) AS drawn_by_tasks
+  coalesce(sum(g.used) FILTER (WHERE g.task_id <> ''), 0) AS drawn_by_tasks"""
+"""What grants `g` gave at the time `?1`: of one that has expired, what was drawn is room still, for it is spent or held."""
+
+_WINDOWS: Final = f"""\
+SELECT w.*, b.version, b.owner, b.signed_off_by, b.unit, b.limit_amount, b.period, b.timezone,
+  {GRANTED}
 FROM windows AS w
 JOIN budget_status AS s ON s.window_id = w.window_id
 JOIN budgets AS b ON b.budget = s.budget AND b.version = s.version
 LEFT JOIN grants AS g
   ON g.budget = w.budget AND g.scope = w.scope AND g.window_start_us = w.start_us AND g.unit = b.unit
-WHERE {}
+WHERE {{}}
 GROUP BY w.window_id
-ORDER BY w.budget, w.start_us, w.scope"""
+ORDER BY w.budget, w.start_us, w.scope"""  # noqa: S608 - our own text
 
 _AT: Final = "?2 IS NULL OR (w.start_us <= ?2 AND (w.end_us IS NULL OR w.end_us > ?2))"
 _OF: Final = "w.budget = ?2 AND w.start_us < ?4 AND (w.end_us IS NULL OR w.end_us > ?3)"

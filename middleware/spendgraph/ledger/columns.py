@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
 from spendgraph.clock import to_us
+from spendgraph.errors import unexpected
 from spendgraph.ledger.records import ContextRow, StepRow
 
 TAGS: Final = tuple(name for name in ContextRow._fields if name not in {"context_id", "extra"})
@@ -52,13 +53,24 @@ def matches(sql: str, own: Parameters, value: object) -> tuple[str, Parameters]:
     return f"{sql} = ?", [*own, value]
 
 
+def names(by: Sequence[str]) -> Sequence[str]:
+    """Names to group by.
+
+    Raises:
+        ValueError: It is one name, whose letters would be taken for names.
+    """
+    if isinstance(by, str):
+        raise ValueError(unexpected("", f"a list of names for by, such as [{by!r}]", by))  # noqa: TRY004 - bad arguments are one kind of error
+    return by
+
+
 def where(
     filters: dict[str, object], since: datetime | int | None = None, until: datetime | int | None = None
 ) -> tuple[str, Parameters]:
     """A WHERE condition: names equal to a value, or to one of several; since <= start < until.
 
     Raises:
-        ValueError: There is no such name, or a datetime has no time zone.
+        ValueError: There is no such name, or a moment is none, or has no time zone.
     """
     conditions, parameters = ["1"], Parameters()
     for name, value in filters.items():
@@ -68,5 +80,18 @@ def where(
     for moment, comparison in ((since, ">="), (until, "<")):
         if moment is not None:
             conditions.append(f"s.started_us {comparison} ?")
-            parameters.append(to_us(moment) if isinstance(moment, datetime) else moment)
+            parameters.append(microseconds(moment))
     return " AND ".join(conditions), parameters
+
+
+def microseconds(moment: datetime | int) -> int:
+    """A moment in microseconds UTC.
+
+    Raises:
+        ValueError: It is no moment, or a datetime without a time zone.
+    """
+    if isinstance(moment, datetime):
+        return to_us(moment)
+    if not isinstance(moment, int):  # pyright: ignore[reportUnnecessaryIsInstance] - from outside
+        raise ValueError(unexpected("", "a datetime with a time zone, or microseconds", moment))  # noqa: TRY004 - bad arguments are one kind of error
+    return moment

@@ -10,7 +10,7 @@ import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from spendgraph.clock import to_us, utc_us
+from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerError
 from spendgraph.ledger import columns
 from spendgraph.ledger.budget_history import BudgetHistory, read_windows
@@ -31,6 +31,7 @@ from spendgraph.ledger.imported import (
 )
 from spendgraph.ledger.place import find_place
 from spendgraph.ledger.rollup_reader import RollupReader
+from spendgraph.ledger.standing import read_standing
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
 
@@ -106,7 +107,7 @@ class LedgerReader(RollupReader):
             A dictionary of the columns of `steps`, the tags, and `extra` as JSON.
 
         Raises:
-            ValueError: A filter names no column.
+            ValueError: A filter names no column, or a time is none.
         """
         condition, parameters = columns.where(filters, since, until)
         return self._pages(condition, parameters)
@@ -144,11 +145,11 @@ class LedgerReader(RollupReader):
             `unattributed_nanousd`, `not_reported_nanousd` (parts of the cost) and `unpriced_steps`.
 
         Raises:
-            ValueError: A name is no column.
+            ValueError: A name is no column, or a time is none.
         """
         condition, parameters = columns.where(filters, since, until)
         selected, own = list[str](), columns.Parameters()
-        for name in by:
+        for name in columns.names(by):
             sql, values = columns.expression(name)
             selected.append(f'{sql} AS "{name}"')
             own += values
@@ -163,7 +164,7 @@ class LedgerReader(RollupReader):
             return [dict(row) for row in connection.execute(query, [*own, *parameters])]
 
     def windows(self, at: datetime | int | None = None) -> list[dict[str, Any]]:
-        """The windows of every budget, with what is spent and held, exactly.
+        """The windows of every budget, with what is spent and held, exactly; of a rolling one they are its parts.
 
         Args:
             at: Only windows that are open then (an aware datetime, or microseconds).
@@ -174,7 +175,7 @@ class LedgerReader(RollupReader):
             limit that people have given everybody, `granted_to_tasks`, what they have given single tasks, and
             `drawn_by_tasks`, how much of that is spent or held.
         """
-        at_us = to_us(at) if isinstance(at, datetime) else at
+        at_us = None if at is None else columns.microseconds(at)
         with self._reading() as connection:
             return read_windows(connection, at_us, utc_us() if at_us is None else at_us)
 
@@ -187,6 +188,19 @@ class LedgerReader(RollupReader):
     def budget_history(self) -> BudgetHistory:
         """What budgets came to in a period of the past."""
         return BudgetHistory(self._reading)
+
+    def standing(self, at: datetime | int | None = None, *, every: bool = False) -> list[dict[str, Any]]:
+        """Where every budget stands: like `windows`, but of a rolling budget one row for each scope.
+
+        That row has the sums of the parts that count together, `start_us` of the oldest of them, and no end.
+
+        Args:
+            at: At which time (an aware datetime, or microseconds); now by default.
+            every: Windows that are over, too, and scopes of rolling budgets of which nothing counts any more.
+        """
+        at_us = utc_us() if at is None else columns.microseconds(at)
+        with self._reading() as connection:
+            return read_standing(connection, at_us, every=every)
 
     def finished_task_costs(self, feature: str) -> list[int]:
         """What the latest finished tasks of a feature have cost in nano-USD, at most 256 of them, in no order."""
@@ -267,9 +281,10 @@ class LedgerReader(RollupReader):
             (the share of calls that cost more than was held for them) and `unestimated` (calls whose cost nobody
             could foresee, which the others leave out). `None` where there is nothing to compare.
         """
-        after, before = (to_us(at) if isinstance(at, datetime) else at for at in (since, until))
+        after = 0 if since is None else columns.microseconds(since)
+        before = 2**62 if until is None else columns.microseconds(until)
         with self._reading() as connection:
-            return read_drift(connection, 0 if after is None else after, 2**62 if before is None else before)
+            return read_drift(connection, after, before)
 
     def contracts(self, *, since: date | None = None, until: date | None = None) -> list[ContractRow]:
         """The contracts of the newest list, by tenant and day.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.clock import from_us, to_us
 from spendgraph.ledger import rollup_sql as sql
-from spendgraph.ledger.columns import TAGS, Parameters, expression, matches
+from spendgraph.ledger.columns import TAGS, Parameters, expression, matches, microseconds, names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,6 +48,7 @@ def read_rolled(
         ValueError: There is no such name, or a time is within a quarter of an hour.
     """
     start, end = _aligned(since, 0), _aligned(until, _END)
+    by = names(by)
     for name in sums:
         if name not in SUMS:
             raise ValueError(f"the rollups have no sum {name!r}; they have {', '.join(SUMS)}")
@@ -220,7 +221,7 @@ def _bucketed(quarter: str, names: Iterable[str]) -> dict[str, str]:
 def _aligned(moment: datetime | int | None, default: int) -> int:
     if moment is None:
         return default
-    found = to_us(moment) if isinstance(moment, datetime) else moment
+    found = microseconds(moment)
     if found % sql.QUARTER_US:
         raise ValueError(
             f"expected the start of a quarter of an hour, such as {found - found % sql.QUARTER_US}, found {moment}"
