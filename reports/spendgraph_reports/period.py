@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from spendgraph.clock import from_us, to_us
+from spendgraph.clock import iso, to_us
 
 DAY_US = 86_400_000_000
 
@@ -88,18 +87,6 @@ class Period:
         return f"{self.since or 'the beginning'} to {self.until or 'now'}"
 
 
-def iso(microseconds: int) -> str:
-    """ISO 8601 in UTC with a Z, with microseconds only where there are some.
-
-    >>> iso(0), iso(1_500_000)
-    ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z')
-    """
-    seconds, fraction = divmod(microseconds, 1_000_000)
-    day, second = divmod(seconds, 86_400)
-    text = f"{_date(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
-    return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
-
-
 def midnight(day: date, zone: str = "UTC") -> int:
     """When a day begins in a time zone.
 
@@ -110,12 +97,6 @@ def midnight(day: date, zone: str = "UTC") -> int:
         return to_us(datetime.combine(day, time(), ZoneInfo(zone)))
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"expected a time zone such as Europe/Berlin, found {zone!r}") from error
-
-
-@lru_cache(maxsize=1_000)
-def _date(day: int) -> str:
-    """ISO text of a day since 1970: millions of steps fall on few days."""
-    return from_us(day * DAY_US).date().isoformat()
 
 
 def _moment(text: str | None, zone: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from spendgraph.clock import from_us
+from spendgraph.clock import iso
 from spendgraph_demo.history import planted
 from spendgraph_demo.history.policies import RAISED
 from spendgraph_demo.history.tenants import SOLD_CHEAP
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 def truth_document(
     truth: Truth, invoices: Invoices, parameters: Parameters, tenants: Sequence[Tenant], plan: Plan
 ) -> dict[str, Any]:
-    """What is true of a history; money is integer nano-USD, times are ISO text or microseconds UTC."""
+    """What is true of a history; money is integer nano-USD, times are ISO text in UTC, and microseconds where a name ends in `_us`."""
     unattributed = truth.kinds.get("unattributed", Amount()).nanousd
     return {
         "parameters": {**asdict(parameters), "end": parameters.end.isoformat()},
         "first_day": parameters.first.isoformat(),
+        **_times(parameters.at(0), parameters.at(parameters.days)),
         "from_us": parameters.at(0),
         "until_us": parameters.at(parameters.days),
         "total_nanousd": truth.total_nanousd,
@@ -52,9 +53,6 @@ def _planted(parameters: Parameters, tenants: Sequence[Tenant], plan: Plan) -> d
     def days(since: int, until: int) -> dict[str, str]:
         return {"from_day": parameters.day(since).isoformat(), "until_day": parameters.day(until).isoformat()}
 
-    def times(since_us: int, until_us: int) -> dict[str, str]:
-        return {"from": from_us(since_us).isoformat(), "until": from_us(until_us).isoformat()}
-
     end = parameters.days
     return {
         planted.REGRESSION: {
@@ -75,12 +73,12 @@ def _planted(parameters: Parameters, tenants: Sequence[Tenant], plan: Plan) -> d
         planted.STUCK_LOOP: {
             "what": "one task searches and asks the same again and again; nanousd is all of it",
             "tags": {"feature": "lead-research", "tenant": plan.stuck_tenant.name},
-            **times(plan.stuck_from_us, plan.stuck_until_us),
+            **_times(plan.stuck_from_us, plan.stuck_until_us),
         },
         planted.OFF_HOURS_LOOP: {
             "what": "the same contracts are reviewed every few minutes of a night; nanousd is all of it",
             "tags": {"feature": "contract-review", "tenant": plan.off_tenant.name},
-            **times(plan.off_from_us, plan.off_until_us),
+            **_times(plan.off_from_us, plan.off_until_us),
         },
         planted.NIGHT_SCRIPT: {
             "what": "a script without any tag, every night",
@@ -118,3 +116,7 @@ def _planted(parameters: Parameters, tenants: Sequence[Tenant], plan: Plan) -> d
             **days(next(tenant.left for tenant in tenants if tenant.left is not None), end),
         },
     }
+
+
+def _times(since_us: int, until_us: int) -> dict[str, str]:
+    return {"from": iso(since_us), "until": iso(until_us)}

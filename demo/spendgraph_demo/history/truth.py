@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from spendgraph.clock import from_us
+from spendgraph.clock import iso
 
 if TYPE_CHECKING:
     from spendgraph.ledger import StepRow
@@ -48,8 +48,8 @@ class Amount:
         """The same as plain data, with the times as ISO text too."""
         found = asdict(self)
         del found["seen"]
-        found["first"] = None if self.first_us is None else from_us(self.first_us).isoformat()
-        found["last"] = None if self.last_us is None else from_us(self.last_us).isoformat()
+        found["first"] = None if self.first_us is None else iso(self.first_us)
+        found["last"] = None if self.last_us is None else iso(self.last_us)
         return found
 
 

@@ -157,7 +157,7 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
     lasts. A rolling budget is the sum of its period up to now: it has no end, and no pace. `exhausted` is when all of it is spent at this pace, if that is within the window. A limit on each call has no
     window, so nothing is spent, held or left of it.
     """
-    from spendgraph.clock import from_us
+    from spendgraph.clock import iso
 
     unit, limit, granted = row["unit"], row["limit_amount"], row["granted"]
     room = limit + granted
@@ -184,15 +184,15 @@ def status(row: dict[str, Any], now_us: int) -> dict[str, Any]:
         "owner": row["owner"],
         "signed_off_by": row["signed_off_by"],
         "period": row["period"] or "total",
-        "started": from_us(start_us).isoformat() if start_us else None,
-        "ends": None if end_us is None else from_us(end_us).isoformat(),
+        "started": iso(start_us) if start_us else None,
+        "ends": None if end_us is None else iso(end_us),
         "unit": unit,
         f"limit_{unit}": limit,
         **{f"{word}_{unit}": None if is_each_call else amount for word, amount in amounts.items()},
         "each_call": is_each_call,
         "pace": pace,
         "used": True,
-        "exhausted": None if exhausted_us is None else from_us(exhausted_us).isoformat(timespec="minutes"),
+        "exhausted": None if exhausted_us is None else iso(exhausted_us // 1_000_000 * 1_000_000),
     }
 
 

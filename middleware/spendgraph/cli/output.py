@@ -7,12 +7,16 @@ import os
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+from spendgraph.clock import iso
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 200
+
+_DURATIONS = frozenset({"took_us"})
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -27,8 +31,34 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_json(value: Mapping[str, object] | Sequence[object]) -> None:
-    """One JSON document on stdout; money is integer nano-USD in keys that end in `_nanousd`."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on stdout; money is integer nano-USD in keys that end in `_nanousd`.
+
+    Times are ISO text in UTC; where there are microseconds under a name that ends in `_us`, the text stands behind them.
+    """
+    print(json.dumps(with_iso(value), indent=2, ensure_ascii=False))
+
+
+def with_iso(value: object) -> Any:
+    """A document in which every time in microseconds stands as text, too, under its name without the `_us`.
+
+    Where that name is taken, as `asked` is by an amount, it ends in `_at`.
+
+    >>> with_iso({"started_us": 0})
+    {'started_us': 0, 'started': '1970-01-01T00:00:00Z'}
+    """
+    if isinstance(value, Mapping):
+        found: dict[Any, Any] = {}
+        given = cast("Mapping[Any, object]", value)
+        for name, each in given.items():
+            found[name] = with_iso(each)
+            is_time = isinstance(name, str) and name.endswith("_us") and name not in _DURATIONS
+            if is_time and isinstance(each, int | None):
+                text, short = None if each is None else iso(each), name.removesuffix("_us")
+                found[short if given.get(short, text) == text else f"{short}_at"] = text
+        return found
+    if isinstance(value, list | tuple):
+        return [with_iso(each) for each in cast("Sequence[object]", value)]
+    return value
 
 
 def say(message: str) -> None:

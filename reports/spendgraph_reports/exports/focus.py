@@ -14,13 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from spendgraph.clock import from_us
+from spendgraph.clock import from_us, iso
 from spendgraph_reports.engine import ask
 from spendgraph_reports.exports.cells import dollars, number, safe
 from spendgraph_reports.exports.focus_sql import TAGS, charges
 from spendgraph_reports.exports.replacing import replacing
 from spendgraph_reports.exports.steps import EVERYTHING, Exported
-from spendgraph_reports.period import DAY_US, Period, iso
+from spendgraph_reports.period import DAY_US, Period
 
 FOCUS_VERSION: Final = "1.2"
 

@@ -15,11 +15,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from spendgraph.clock import iso
 from spendgraph.ledger import LedgerReader
 from spendgraph_reports.exports.cells import dollars, number, safe
 from spendgraph_reports.exports.columns import STEP, Column, parquet_expression
 from spendgraph_reports.exports.replacing import replacing
-from spendgraph_reports.period import Period, iso
+from spendgraph_reports.period import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from spendgraph.clock import to_us
+from spendgraph.clock import iso, to_us
 from spendgraph_reports.errors import ReportsUnavailable
 from spendgraph_reports.exports.cells import dollars, number, safe
 from spendgraph_reports.exports.replacing import replacing
-from spendgraph_reports.period import iso
 from spendgraph_reports.report import is_missing
 
 if TYPE_CHECKING:
