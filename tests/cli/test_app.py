@@ -11,7 +11,7 @@ import pytest
 from cli.kit import Cli
 from spendgraph.cli.app import OWN_COMMANDS
 
-COMMANDS = (*OWN_COMMANDS, "demo", "export", "import", "reconcile", "report")
+COMMANDS = (*OWN_COMMANDS, "demo", "export", "import", "nightly", "reconcile", "report")
 
 
 def test_help_lists_own_and_registered_commands(cli: Cli) -> None:

@@ -163,6 +163,7 @@ def test_a_team_s_own_statement(tmp_path: Path) -> None:
     with Books(late(tmp_path / "ledger.db")) as books:
         support = chargeback(books, AUGUST, payer="support")
         nobody = chargeback(books, AUGUST, payer="")
+        center = chargeback(books, AUGUST, of="cost_center", payer="cc-2")
         summary = payers(books, AUGUST)
     assert support.title == "Statement of support"
     assert support.findings == (
@@ -175,12 +176,47 @@ def test_a_team_s_own_statement(tmp_path: Path) -> None:
         2_000_000_000,
     )
     assert lines(nobody, "missing_tags", "unattributed_nanousd") == [("team", 500_000_000)]
+    assert nobody.findings == ("$0.50 of 2026-08 is nobody's.",)
+    assert center.findings == ("cc-2 pays $2.00 for 2026-08.",)
+    assert lines(center, "cost_center", "provided_by", "cost_nanousd") == [("cc-2", "support", 2_000_000_000)]
     assert lines(
         summary, "team", "consumed_nanousd", "restated_nanousd", "cost_nanousd", "provided_nanousd"
     ) == [
         ("support", 3_000_000_000, 0, 3_000_000_000, 2_000_000_000),
         ("growth", 2_000_000_000, 0, 2_000_000_000, 0),
         ("", 500_000_000, 0, 500_000_000, 0),
+    ]
+
+
+def test_a_team_that_is_renamed_does_not_become_its_own_provider(tmp_path: Path) -> None:
+    """What growth made for itself is sales' own after the merger; what it made for a split's parts is still growth's."""
+    organisation = Organisation.of(
+        parse_policy("""
+mappings:
+  - {name: merger, from: 2026-09-01, when: {team: growth, feature: search}, set: {team: sales}}
+splits:
+  - name: digest
+    from: 2026-09-01
+    when: {feature: digest}
+    into: [{share: 60%, set: {team: support}}, {share: 40%}]
+""")
+    )
+    path = write(
+        tmp_path / "ledger.db",
+        [
+            step("a", context_id=GROWTH, started_us=DAY, cost_nanousd=100, owner_team="growth"),
+            step(
+                "b", context_id=CONTEXTS[4].context_id, started_us=DAY, cost_nanousd=10, owner_team="growth"
+            ),
+        ],
+    )
+    with Books(path, organisation=organisation) as books:
+        report = chargeback(books, SEPTEMBER)
+    assert lines(report, "team", "section", "feature", "provided_by", "cost_nanousd") == [
+        ("sales", "consumed", "search", "sales", 100),
+        ("support", "consumed", "digest", "growth", 6),
+        ("growth", "consumed", "digest", "growth", 4),
+        ("growth", "provided", "", "growth", 0),
     ]
 
 

@@ -86,6 +86,8 @@ ON CONFLICT (alert_id) DO NOTHING"""  # noqa: S608 - names are this file's own
 
 _KNOWN: Final = "SELECT alert_id FROM alerts WHERE alert_id IN (SELECT value FROM json_each(?))"
 
+_UNDELIVERED: Final = f"{_KNOWN} AND waiting <> '[]'"
+
 _OPEN: Final = """\
 SELECT alert_id, severity, title, message, waiting, lease_until_us FROM alerts
 WHERE waiting <> '[]' AND raised_us > ? ORDER BY raised_us, alert_id"""
@@ -159,9 +161,15 @@ class AlertBook:
         Raises:
             LedgerUnavailable: The ledger cannot be read.
         """
-        text = orjson.dumps(list(ids)).decode()
-        rows = self._writer.query(lambda it: it.execute(_KNOWN, (text,)).fetchall(), drain=False)
-        return {alert_id for (alert_id,) in rows}
+        return self._those(_KNOWN, ids)
+
+    def undelivered(self, ids: Iterable[str]) -> set[str]:
+        """Which of these alerts have not reached everybody.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read.
+        """
+        return self._those(_UNDELIVERED, ids)
 
     def raise_new(self, rows: Iterable[AlertRow]) -> list[Waiting]:
         """Write alerts; those that are new, and that this process has to deliver now.
@@ -335,6 +343,11 @@ class AlertBook:
         (amount,) = self._writer.query(lambda it: it.execute(_GRANTED, parameters).fetchone(), drain=False)
         given: int = amount
         return given
+
+    def _those(self, sql: str, ids: Iterable[str]) -> set[str]:
+        text = orjson.dumps(list(ids)).decode()
+        rows = self._writer.query(lambda it: it.execute(sql, (text,)).fetchall(), drain=False)
+        return {alert_id for (alert_id,) in rows}
 
     def _read(self, sql: str, *parameters: Any) -> list[WindowSpent]:
         rows = self._writer.query(lambda it: it.execute(sql, parameters).fetchall(), drain=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.ledger import prune, rollup
 from spendgraph.ledger.pace import Pace
+from spendgraph.ledger.rollup_check import check_sums
 
 if TYPE_CHECKING:
     import sqlite3
@@ -69,6 +70,15 @@ class Upkeep:
             LedgerUnavailable: The ledger cannot be written; what was added until then is added.
         """
         return rollup.roll(self._pace(rows), self._clock, progress)
+
+    def disagreements(self) -> tuple[str, ...]:
+        """Where the rollups contradict each other; a quick check for every night, which reads no step.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read.
+        """
+        with self._reading() as connection:
+            return tuple(check_sums(connection))
 
     def rebuild(self, progress: Progress | None = None, *, rows: int | None = None) -> Rebuilt:
         """Bring the rollups up to date, compare every row with the steps, and make what is wrong anew.

@@ -5,5 +5,6 @@ from __future__ import annotations
 from spendgraph.notify.alert import Alert, Severity
 from spendgraph.notify.channels import Channels, read_channels
 from spendgraph.notify.notifier import Notifier
+from spendgraph.notify.once import Told, tell
 
-__all__ = ["Alert", "Channels", "Notifier", "Severity", "read_channels"]
+__all__ = ["Alert", "Channels", "Notifier", "Severity", "Told", "read_channels", "tell"]

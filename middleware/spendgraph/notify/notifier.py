@@ -22,15 +22,13 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import orjson
-
 from spendgraph.errors import LedgerError
-from spendgraph.ledger.alerts import AlertRow, recent_windows
+from spendgraph.ledger.alerts import recent_windows
 from spendgraph.ledger.elsewhere import run_elsewhere
 from spendgraph.notify import messages
-from spendgraph.notify.alert import harmless
 from spendgraph.notify.crossings import Crossings
 from spendgraph.notify.delivery import RETRY_S, SPAN_S
+from spendgraph.notify.once import row_of
 from spendgraph.notify.outbox import Outbox
 from spendgraph.notify.thresholds import watched
 
@@ -279,34 +277,12 @@ class Notifier:
         if not fresh:
             return
         now_us = self._book.now()
-        new = self._book.raise_new([self._row(alert_id, alert, now_us) for alert_id, alert in fresh.items()])
+        new = self._book.raise_new([row_of(alert, self._channels, now_us) for alert in fresh.values()])
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known.update(fresh)
         self._crossings.settle(fresh.values())
         self._outbox.deliver(new)
-
-    def _row(self, alert_id: str, alert: Alert, now_us: int) -> AlertRow:
-        told = self._channels.known(alert.to)
-        waiting = self._channels.of(told)
-        return AlertRow(
-            alert_id,
-            alert.kind,
-            alert.severity,
-            alert.about,
-            alert.scope,
-            alert.window_start_us,
-            alert.threshold,
-            alert.unit,
-            alert.limit,
-            alert.spent,
-            alert.task_id,
-            orjson.dumps(told).decode(),
-            harmless(alert.title),
-            harmless(alert.message),
-            orjson.dumps(waiting).decode(),
-            now_us,
-        )
 
     def _begin(self) -> None:
         self._wake = SimpleQueue()

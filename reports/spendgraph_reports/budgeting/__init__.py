@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from spendgraph_reports.budgeting.actuals import Actual
 from spendgraph_reports.budgeting.flags import ACTIONS, Flag
-from spendgraph_reports.budgeting.variance import actuals, variance
+from spendgraph_reports.budgeting.variance import Judged, actuals, variance
 
-__all__ = ["ACTIONS", "Actual", "Flag", "actuals", "variance"]
+__all__ = ["ACTIONS", "Actual", "Flag", "Judged", "actuals", "variance"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from spendgraph_reports.amounts import counted, dollars, footed, percent, share, written
-from spendgraph_reports.chargeback.lines import CONSUMED, PROVIDED, RESTATED
+from spendgraph_reports.chargeback.lines import CONSUMED, PROVIDED, RESTATED, TEAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def findings(
         of_section[line["section"]] += line["cost_nanousd"]
     if not lines:
         return (f"{payer} pays nothing for {when}." if payer else f"Nothing is charged for {when}.",)
-    said = [*_of_one(lines, payer, when)] if payer is not None else [*_of_all(paid, of, when)]
+    said = [*_of_one(lines, of, payer, when)] if payer is not None else [*_of_all(paid, of, when)]
     restated = [line for line in lines if line["section"] == RESTATED]
     if restated:
         steps = sum(line["steps"] for line in restated)
@@ -69,9 +69,13 @@ def _of_all(paid: dict[str, int], of: str, when: str) -> list[str]:
     return said
 
 
-def _of_one(lines: Sequence[Line], payer: str | None, when: str) -> list[str]:
+def _of_one(lines: Sequence[Line], of: str, payer: str, when: str) -> list[str]:
     cost = sum(line["cost_nanousd"] for line in lines)
-    said = [f"{payer or 'Nobody'} pays {dollars(cost)} for {when}."]
+    said = [
+        f"{payer} pays {dollars(cost)} for {when}." if payer else f"{dollars(cost)} of {when} is nobody's."
+    ]
+    if of != TEAM:
+        return said
     others: defaultdict[str, int] = defaultdict(int)
     for line in lines:
         if line["section"] != PROVIDED and line["provided_by"] not in ("", payer):

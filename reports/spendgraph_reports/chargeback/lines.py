@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.ledger.columns import TAGS
+from spendgraph_reports.chargeback.providers import Providers
 from spendgraph_reports.months import closed, month_of, months, named
 from spendgraph_reports.organisation import RULE, merged
 from spendgraph_reports.period import Period
@@ -66,23 +67,26 @@ def lines_of(books: Books, period: Period, of: str, close: Close) -> list[Line]:
         raise ValueError(
             f"expected a tag that says who pays, such as team, cost_center or tenant, found {of!r}"
         )
-    by = list(dict.fromkeys([of, *_ASKED]))
-    closings = books.reader.closings
+    by = list(dict.fromkeys([of, "team", *_ASKED]))
+    closings, providers = books.reader.closings, Providers(books.organisation)
 
     def on_time(names: Sequence[str], part: Period) -> list[Line]:
         since, until = part.since_us, part.until_us
-        return closings.before(names, since=since, until=until, sums=SUMS, before_seq=close.before_seq)
+        rows = closings.before(names, since=since, until=until, sums=SUMS, before_seq=close.before_seq)
+        return providers.marked(rows)
 
     def late(names: Sequence[str], part: Period) -> list[Line]:
         since, until = part.since_us, part.until_us
-        return closings.after(
+        rows = closings.after(
             names, since=since, until=until, sums=SUMS, from_seq=close.from_seq, before_seq=close.before_seq
         )
+        return providers.marked(rows)
 
     name = named(period, books.zone)
-    found = [_line(row, of, CONSUMED, name) for row in books.seen(by, period, on_time, sums=SUMS)]
+    found = [_line(row, of, CONSUMED, name, providers) for row in books.seen(by, period, on_time, sums=SUMS)]
     for month, piece in late_months(books, period, close):
-        found += [_line(row, of, RESTATED, month) for row in books.seen(by, piece, late, sums=SUMS)]
+        rows = books.seen(by, piece, late, sums=SUMS)
+        found += [_line(row, of, RESTATED, month, providers) for row in rows]
     lines = merged(found, by=list(dict.fromkeys([of, *_LINE])), sums=SUMS)
     if of == TEAM:
         lines += _provided(lines)
@@ -125,7 +129,7 @@ def late_months(books: Books, period: Period, close: Close) -> list[tuple[str, P
     return months(Period(first, min(last, since)), books.zone)
 
 
-def _line(row: dict[str, Any], of: str, section: str, month: str) -> Line:
+def _line(row: dict[str, Any], of: str, section: str, month: str, providers: Providers) -> Line:
     return {
         of: row[of],
         "section": section,
@@ -133,7 +137,7 @@ def _line(row: dict[str, Any], of: str, section: str, month: str) -> Line:
         "feature": row["feature"],
         "kind": row["kind"],
         "item": row["model"] or row["name"],
-        "provided_by": row["owner_team"],
+        "provided_by": providers.of(row),
         "missing_tags": row["missing_tags"],
         RULE: row[RULE],
         "consumed_by": "",

@@ -12,7 +12,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command of reports."""
-    from spendgraph_reports.cli import export, imports, reconcile, report
+    from spendgraph_reports.cli import export, imports, nightly, reconcile, report
 
-    for module in (export, imports, reconcile, report):
+    for module in (export, imports, nightly, reconcile, report):
         module.register(app)
