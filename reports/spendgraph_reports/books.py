@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar, cast
 
 import pandas as pd
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from spendgraph.policy import Budget, PricesPolicy
 
 Every = Literal["hour", "day"]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 SUMS: Final = (
@@ -108,6 +111,7 @@ class Books:
         self.prices = PriceBook(prices)
         self.budgets = budgets
         self.reader = LedgerReader.at(ledger)
+        self._through_seq: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -224,7 +228,29 @@ class Books:
         Raises:
             QueryError: The question failed.
         """
-        return list(ask(self.ledger, Question(sql, parameters)))
+        return list(self.stream(sql, **parameters))
+
+    def stream(self, sql: str, **parameters: int | str | None) -> Iterator[dict[str, Any]]:
+        """The same rows as they come; see `ask`.
+
+        Raises:
+            QueryError: The question failed.
+        """
+        return ask(self.ledger, Question(sql, parameters, self._through_seq))
+
+    @contextmanager
+    def one_moment(self) -> Generator[None]:
+        """Have everything that is asked inside answered as of one moment, whoever writes meanwhile.
+
+        Rows and the total that they must add up to are two questions. Every report asks inside of one moment; several reports
+        that are to agree need it around them. One thread at a time, and not for long: SQLite's write-ahead log waits.
+        """
+        with self.reader.one_moment() as last:
+            before, self._through_seq = self._through_seq, last
+            try:
+                yield
+            finally:
+                self._through_seq = before
 
     def doubts(self, period: Period, *, by: Sequence[str] = (), **filters: object) -> Doubts:
         """What is uncertain in the spending of a period.
@@ -247,6 +273,17 @@ class Books:
         """From the first step's quarter of an hour to the end of the last one's; nothing in an empty ledger."""
         quarters = self.reader.span()
         return None if quarters is None else Period(*quarters)
+
+
+def of_one_moment(build: F) -> F:
+    """A function of the books that asks everything as of one moment: what every report is."""
+
+    @wraps(build)
+    def made(books: Books, *args: Any, **options: Any) -> Any:
+        with books.one_moment():
+            return build(books, *args, **options)
+
+    return cast("F", made)
 
 
 def frame_of(

@@ -82,7 +82,8 @@ class Closings:
         """
         wanted = list(dict.fromkeys([*sums, "steps", "corrections"]))
         with self._reading() as connection:
-            connection.execute("BEGIN")  # both answers are of one moment
+            if not connection.in_transaction:
+                connection.execute("BEGIN")  # both answers are of one moment
             rows = read_rolled(connection, by, since, until, wanted, filters)
             late = (
                 []

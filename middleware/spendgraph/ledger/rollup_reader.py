@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger.connection import diagnose, open_reader
+from spendgraph.ledger.readings import Reading
 from spendgraph.ledger.rolled import SUMS, read_rolled, read_span
 from spendgraph.ledger.rolled_tasks import ALL, read_dearest, read_task_costs, read_tasks
 from spendgraph.ledger.rollup import RollupStatus, read_status
@@ -25,8 +26,37 @@ class RollupReader:
     Each answer is of one moment: what is rolled up, and the steps that are not yet.
     """
 
+    _held: Reading | None = None
+    """Where `one_moment` reads."""
+
     def __init__(self, place: Place) -> None:
         self.place = place
+
+    @contextmanager
+    def one_moment(self) -> Generator[int, None, None]:
+        """Have everything that is asked inside answered as of one moment, whoever writes meanwhile.
+
+        One thread at a time; inside of another one it is the outer one's moment. Keep it short: meanwhile SQLite's write-ahead log cannot start anew.
+
+        Yields:
+            The `seq` of the last step then, 0 without one.
+
+        Raises:
+            LedgerUnavailable: The ledger cannot be read.
+        """
+        if self._held is not None:
+            with self._reading() as connection:
+                yield _last(connection)
+            return
+        with self._reading() as connection:
+            assert isinstance(connection, Reading)
+            connection.execute("BEGIN")
+            last = _last(connection)  # the moment is that of the first read
+            self._held = connection
+            try:
+                yield last
+            finally:
+                self._held = None
 
     def rolled(
         self,
@@ -157,7 +187,8 @@ class RollupReader:
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:
-        connection = open_reader(self.place)
+        connection = self._held or open_reader(self.place)
+        is_own = self._held is None
         try:
             yield connection
         except sqlite3.Error as error:
@@ -167,4 +198,11 @@ class RollupReader:
                 ) from error
             raise diagnose(error, self.place) from error
         finally:
-            connection.close()
+            if is_own:
+                connection.close()
+
+
+def _last(connection: sqlite3.Connection) -> int:
+    (found,) = connection.execute("SELECT coalesce(max(seq), 0) FROM steps").fetchone()
+    seq: int = found
+    return seq

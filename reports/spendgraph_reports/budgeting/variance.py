@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.clock import from_us, utc_us
 from spendgraph_reports.amounts import change, counted
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.budgeting.actuals import Actual, read_actuals
 from spendgraph_reports.budgeting.flags import FLAGS, Flag, action, amount, flags_of
 from spendgraph_reports.months import closed, named
 from spendgraph_reports.report import Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 COLUMNS: Final = (
@@ -72,6 +72,7 @@ def actuals(books: Books, period: Period, *, now_us: int | None = None) -> list[
     return sorted(found, key=lambda each: (_worst(each.flags), *_fullest(each.actual)))
 
 
+@of_one_moment
 def variance(books: Books, period: Period, *, flagged: bool = False, now_us: int | None = None) -> Report:
     """Every budget against what was spent, in each scope and window of a period; what needs somebody comes first.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import share
-from spendgraph_reports.books import Doubts
+from spendgraph_reports.books import Books, Doubts, of_one_moment
 from spendgraph_reports.chargeback.closing import CLOSE_DAYS, caveats, close_of
 from spendgraph_reports.chargeback.findings import findings
 from spendgraph_reports.chargeback.lines import (
@@ -25,7 +25,6 @@ from spendgraph_reports.months import named
 from spendgraph_reports.report import Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 _SECTIONS: Final = (CONSUMED, RESTATED)
@@ -48,6 +47,7 @@ _MEMO: Final = Column(
 )
 
 
+@of_one_moment
 def payers(books: Books, period: Period, *, of: str = TEAM, close_days: int = CLOSE_DAYS) -> Report:
     """What each payer pays for a period in all: the sums of the statements of `chargeback`.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from spendgraph_reports.amounts import dollars, share
-from spendgraph_reports.books import Doubts
+from spendgraph_reports.books import Books, Doubts, of_one_moment
 from spendgraph_reports.chargeback.closing import CLOSE_DAYS, Close, caveats, close_of
 from spendgraph_reports.chargeback.findings import findings
 from spendgraph_reports.chargeback.lines import (
@@ -23,7 +23,6 @@ from spendgraph_reports.organisation import RULE
 from spendgraph_reports.report import Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 _WHAT: Final = (
@@ -51,6 +50,7 @@ _MEMO: Final = (
 )  # fmt: skip
 
 
+@of_one_moment
 def chargeback(
     books: Books,
     period: Period,

@@ -7,19 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us
 from spendgraph.pricing import Price
 from spendgraph_reports.amounts import dollars, percent, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import CALLS, QUARTER, bounds, columns, pruned
 from spendgraph_reports.months import before, closed, named
 from spendgraph_reports.period import Period, midnight
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
-
-if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
 
 DAY: Final = "day"
 """In `by` it is a day of the books' time zone, and a row is compared with the day before."""
@@ -90,6 +88,7 @@ _ABOVE: Final = "coalesce(list_max([x for x in p.steps_ if s.input_tokens > x]),
 Key = tuple[Any, ...]
 
 
+@of_one_moment
 def cache(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> Report:
     """How much of the models' input the prompt cache held, and what that saved; what sent most comes first.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from spendgraph_reports.calls import bounds
-from spendgraph_reports.engine import Question, ask
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -175,7 +174,7 @@ def _tasks(books: Books, period: Period, features: Sequence[str]) -> Iterator[Ta
 
 
 def _templates(books: Books, period: Period, features: Sequence[str]) -> Iterator[Task]:
-    for row in ask(books.ledger, Question(_TEMPLATES, bounds(period))):
+    for row in books.stream(_TEMPLATES, **bounds(period)):
         if not features or row["feature"] in features:
             yield Task(
                 row["task_id"],

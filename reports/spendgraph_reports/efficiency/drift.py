@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import dollars, percent
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import pruned
 from spendgraph_reports.months import closed
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 COLUMNS: Final = (
@@ -58,6 +58,7 @@ _OVER: Final = 0.1
 """Of the calls; the quantile that is held by default is passed by a twentieth."""
 
 
+@of_one_moment
 def drift(books: Books, period: Period) -> Report:
     """How far estimates are from what calls then cost, by feature and model or tool; the dearest comes first.
 

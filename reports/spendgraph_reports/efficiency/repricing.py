@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.pricing import Price, Usage
 from spendgraph_reports.calls import bounds, columns
-from spendgraph_reports.engine import Question, ask
 
 if TYPE_CHECKING:
     from spendgraph_reports.books import Books
@@ -92,7 +91,7 @@ def calls_of(books: Books, models: Sequence[str], by: Sequence[str], period: Per
         QueryError: The question failed.
     """
     counted = ", ".join(f"s.{name} + coalesce(k.{name}, 0)" for name in _TOKENS)
-    question = Question(
+    found = books.stream(
         f"WITH {_MODEL} SELECT {columns(by)}s.started_us AS at_, s.provider AS provider_, s.service_tier AS tier_,"
         " coalesce(k.price_id, s.price_id) AS price_, s.status <> 'cache_hit' AS is_sent_,"
         f" s.cost_nanousd + coalesce(k.cost_nanousd, 0) AS cost_, [{counted}] AS tokens_"
@@ -101,9 +100,10 @@ def calls_of(books: Books, models: Sequence[str], by: Sequence[str], period: Per
         f" UNION ALL SELECT {columns(by)}s.started_us, s.provider, s.service_tier, NULL, true, s.cost_nanousd, NULL"
         " FROM within AS s JOIN contexts AS c ON c.context_id = s.context_id"
         " WHERE s.entry = 'correction' AND s.corrects_step_id NOT IN (SELECT step_id FROM within WHERE entry = 'charge')",
-        {**bounds(period), "models": json.dumps(list(models))},
+        **bounds(period),
+        models=json.dumps(list(models)),
     )
-    for row in ask(books.ledger, question):
+    for row in found:
         values = tuple(row.values())
         at, provider, tier, price_id, is_sent, cost, tokens = values[len(by) :]
         yield Call(

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import dollars, percent
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import pruned
 from spendgraph_reports.efficiency.comparing import LEVEL, Comparison, adjusted, compare
 from spendgraph_reports.efficiency.deploys import Deploys, Subject, Tag, Version, read_deploys
@@ -16,7 +17,6 @@ from spendgraph_reports.period import DAY_US
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 FEWEST: Final = 30
@@ -97,6 +97,7 @@ _MOST: Final = 0.9
 """Of the tasks of the version after; where fewer are compared it is said."""
 
 
+@of_one_moment
 def versions(
     books: Books,
     period: Period,

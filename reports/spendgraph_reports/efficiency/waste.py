@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import dollars, percent, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import called, pruned
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 _KINDS: Final = {
@@ -82,6 +82,7 @@ LEFT JOIN (
 ) AS a ON a.step_id = s.step_id"""
 
 
+@of_one_moment
 def waste(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> Report:
     """What was paid for twice or for nothing: replays, retries, failed calls; where most is wasted comes first.
 

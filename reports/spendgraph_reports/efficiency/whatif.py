@@ -9,12 +9,12 @@ from spendgraph.clock import from_us
 from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.pricing import Price, is_edition
 from spendgraph_reports.amounts import change, dollars, percent
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import pruned
 from spendgraph_reports.efficiency.repricing import SUMS, Repricing, calls_of
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 COLUMNS: Final = (
@@ -54,6 +54,7 @@ UNKNOWN: Final = (
 )
 
 
+@of_one_moment
 def whatif(
     books: Books,
     period: Period,

@@ -40,6 +40,8 @@ def _attach(connection: duckdb.DuckDBPyConnection, job: dict[str, Any]) -> int:
         "SELECT last FROM sqlite_query('ledger', 'SELECT coalesce(max(seq), 0) AS last FROM steps')"
     ).fetchone()
     through = int(found[0]) if found else 0
+    if job["through_seq"] is not None:
+        through = min(through, int(job["through_seq"]))
     connection.execute(f"CREATE TEMP VIEW steps AS SELECT * FROM ledger.steps WHERE seq <= {through}")  # noqa: S608 - a number
     for table in ("contexts", "tasks", "decisions", "prices"):
         connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM ledger.{table}")  # noqa: S608 - from the tuple

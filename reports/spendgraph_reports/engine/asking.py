@@ -35,10 +35,12 @@ class Question:
     Attributes:
         sql: The SELECT. Values stand in it as `getvariable('name')`, never as text.
         parameters: The values by name.
+        through_seq: The last step that is seen; the last one of all, when not given.
     """
 
     sql: str
     parameters: Mapping[str, int | str | None] = field(default_factory=dict[str, int | str | None])
+    through_seq: int | None = None
 
     def __post_init__(self) -> None:
         """Names become SQL, so they are words."""
@@ -126,6 +128,7 @@ def _answering(
             "extension": extension,
             "sql": question.sql,
             "parameters": dict(question.parameters),
+            "through_seq": question.through_seq,
             "to": None if to is None else str(to),
             "money": money,
             "config": {

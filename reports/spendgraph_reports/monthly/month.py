@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from spendgraph_reports.amounts import change, dollars, percent, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import before, closed, month_of, named, year_to_date
 from spendgraph_reports.reconcile.compare import GOAL
 from spendgraph_reports.reconcile.invoices import invoices
@@ -14,7 +15,6 @@ from spendgraph_reports.rendering import Fact
 from spendgraph_reports.showback import drivers, showback
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
     from spendgraph_reports.rendering import Section
     from spendgraph_reports.report import Report
@@ -59,6 +59,7 @@ class Monthly:
         return f"{named(self.period, self.zone)} ({self.zone})"
 
 
+@of_one_moment
 def monthly(
     books: Books, period: Period, *, now_us: int, reviews: Mapping[str, Review] | None = None
 ) -> Monthly:

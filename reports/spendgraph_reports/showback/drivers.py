@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import change, dollars, percent
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import before, named
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 _SUMS: Final = ("cost_nanousd", "steps")
@@ -48,6 +48,7 @@ COLUMNS: Final = (
 """What `drivers` says of each row, after the names it is by."""
 
 
+@of_one_moment
 def drivers(books: Books, period: Period, *, by: Sequence[str] = ("feature",), **filters: object) -> Report:
     """What moved spending since the period before, what moved it most first.
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import change, dollars, percent, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import before, named, year_to_date
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 _COST: Final = ("cost_nanousd",)
@@ -70,6 +70,7 @@ COLUMNS: Final = (
 """What `showback` says of each row, after the names it is by."""
 
 
+@of_one_moment
 def showback(books: Books, period: Period, *, by: Sequence[str] = ("team",), **filters: object) -> Report:
     """Spending by tags or dimensions of the steps, the dearest first.
 
