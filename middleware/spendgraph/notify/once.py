@@ -85,4 +85,3 @@ def row_of(alert: Alert, channels: Channels, now_us: int) -> AlertRow:
         orjson.dumps(channels.of(told)).decode(),
         now_us,
     )
-
