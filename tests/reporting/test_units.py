@@ -218,6 +218,7 @@ def test_a_group_without_units_has_no_middle(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"by": ["model"]}, "a task has no tag 'model'; it has feature, "),
+        ({"by": "team"}, "expected a list of names for by, such as"),
         ({"by": ["team", "team"]}, "expected different tags to report by, found team, team"),
         ({"per": "graph"}, "expected one of task, whole-task, user, tenant, found 'graph'"),
         ({"per": "user", "by": ["user"]}, "expected other tags than 'user' to report by"),

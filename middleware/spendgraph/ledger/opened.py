@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgraph.ledger.columns import TAGS, Parameters, expression
+from spendgraph.ledger.columns import TAGS, Parameters, expression, names
 from spendgraph.ledger.rolled_tasks import OWN
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_roots(connection: sqlite3.Connection, columns: Sequence[str]) -> dict[s
 
 def _selected(columns: Sequence[str]) -> tuple[str, Parameters]:
     selected, parameters = list[str](), Parameters()
-    for name in columns:
+    for name in names(columns):
         sql, own = _expression(name)
         selected.append(f'{sql} AS "{name}"')
         parameters += own

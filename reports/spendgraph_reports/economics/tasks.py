@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from spendgraph.ledger.columns import TAGS
+from spendgraph.clock import iso
+from spendgraph.ledger.columns import TAGS, names
 from spendgraph_reports.books import Books
 from spendgraph_reports.organisation import Organisation
-from spendgraph_reports.period import iso
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -28,7 +28,7 @@ def expect_tags(by: Sequence[str]) -> None:
     Raises:
         ValueError: It does.
     """
-    if len(set(by)) != len(by):
+    if len(set(names(by))) != len(by):
         raise ValueError(f"expected different tags to report by, found {', '.join(by)}")
     for name in by:
         if name not in TAGS and not name.startswith("extra."):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us
+from spendgraph.ledger.columns import names
 from spendgraph_reports.amounts import dollars
 from spendgraph_reports.economics.shares import times as times_of
 from spendgraph_reports.economics.tasks import pruned
@@ -91,7 +92,7 @@ def outliers(
     Raises:
         ValueError: It is per something else, `limit` or `each` is below 1, `times` below 1, or the period has no end.
     """
-    unknown = [name for name in per if name not in PER]
+    unknown = [name for name in names(per) if name not in PER]
     if unknown or not per:
         raise ValueError(f"expected some of {', '.join(PER)}, found {', '.join(unknown) or 'none'}")
     if min(limit, each) < 1:
