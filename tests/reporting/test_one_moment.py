@@ -13,6 +13,7 @@ from reporting.kit import CONTEXTS, DAY, write
 from spendgraph.ledger import Ledger
 from spendgraph_reports.books import Books
 from spendgraph_reports.chargeback import chargeback
+from spendgraph_reports.economics import completion, margin, outcomes, unit_economics
 from spendgraph_reports.efficiency import cache, waste
 from spendgraph_reports.monthly import monthly
 from spendgraph_reports.period import Period
@@ -23,8 +24,12 @@ SEPTEMBER = Period.month("2026-09")
 REPORTS: dict[str, Callable[[Books, Period], Report]] = {
     "cache": cache,
     "chargeback": chargeback,
+    "completion": completion,
     "drivers": drivers,
+    "margin": margin,
+    "outcomes": outcomes,
     "showback": showback,
+    "unit-economics": unit_economics,
     "waste": waste,
 }
 

@@ -8,12 +8,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import dollars, percent, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean
 from spendgraph_reports.economics.tasks import expect_tags, pruned, tasks_of, tasks_without_steps, unsplit
 from spendgraph_reports.report import Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 STATES: Final = ("finished", "failed", "cancelled", "refused", "paused", "running")
@@ -77,6 +77,7 @@ _Group = tuple[str, ...]
 _SUMS: Final = tuple(column.name for column in COLUMNS if column.adds)
 
 
+@of_one_moment
 def completion(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> Report:
     """How the tasks of a period stand, with what they cost.
 

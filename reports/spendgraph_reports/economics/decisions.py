@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import dollars
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.tasks import pruned
 from spendgraph_reports.months import closed
 from spendgraph_reports.report import Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 COLUMNS: Final = (
@@ -57,6 +57,7 @@ SELECT count(*) AS decisions FROM decisions
 WHERE decided_us >= getvariable('since') AND decided_us < getvariable('until')"""
 
 
+@of_one_moment
 def decisions(books: Books, period: Period) -> Report:
     """What was decided other than *allow* in a period, the most frequent first.
 

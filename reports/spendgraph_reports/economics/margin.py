@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spendgraph.ledger import ContractRow
 from spendgraph_reports.amounts import dollars, percent
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import calendar_days
 from spendgraph_reports.period import Period
 from spendgraph_reports.report import Column, Report, frame_of
@@ -22,7 +23,6 @@ from spendgraph_reports.revenue import PlanRevenue, TenantRevenue, prorated, rev
 
 if TYPE_CHECKING:
     from spendgraph.ledger import PlanRow
-    from spendgraph_reports.books import Books
 
 By = Literal["tenant", "plan"]
 
@@ -81,6 +81,7 @@ COLUMNS: Final[dict[By, tuple[Column, ...]]] = {
 """What `margin` says of each row."""
 
 
+@of_one_moment
 def margin(books: Books, period: Period, *, by: By = "tenant", thin: float = 0.5) -> Report:
     """What tenants pay, less what they cost; the lowest margin first.
 

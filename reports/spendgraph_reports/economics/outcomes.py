@@ -8,12 +8,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.amounts import dollars, percent, places_of, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean
 from spendgraph_reports.economics.tasks import expect_tags, tasks_of, tasks_without_steps, unsplit
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 COLUMNS: Final = (
@@ -64,6 +64,7 @@ _COLUMNS: Final = ("outcome", "value_nanousd")
 _SUMS: Final = tuple(column.name for column in COLUMNS if column.adds)
 
 
+@of_one_moment
 def outcomes(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> Report:
     """What a successful outcome costs, and what the outcomes were worth, the dearest group first.
 

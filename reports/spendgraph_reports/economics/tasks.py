@@ -8,6 +8,7 @@ they divide sums, and half a task has no median.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.clock import iso
@@ -39,7 +40,9 @@ def unsplit(books: Books) -> Books:
     """The same books without the splits of the organisation, as tasks are counted."""
     if not books.organisation.splits:
         return books
-    return Books(books.ledger, zone=books.zone, organisation=Organisation(books.organisation.mappings))
+    other = copy(books)  # of the same moment: it reads where they do
+    other.organisation = Organisation(books.organisation.mappings)
+    return other
 
 
 def tasks_of(

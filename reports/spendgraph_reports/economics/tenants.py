@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spendgraph.ledger.rolled_tasks import nearest_rank
 from spendgraph_reports.amounts import dollars, percent, share
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean, times
 from spendgraph_reports.economics.tasks import tasks_of
 from spendgraph_reports.report import Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 COLUMNS: Final = (
@@ -37,6 +37,7 @@ COLUMNS: Final = (
 """What `tenants` says of each row, after the tenant's or the user's name."""
 
 
+@of_one_moment
 def tenants(
     books: Books, period: Period, *, per: Literal["tenant", "user"] = "tenant", limit: float = 10.0
 ) -> Report:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spendgraph.ledger.rolled_tasks import nearest_rank
 from spendgraph_reports.amounts import dollars, percent, places_of
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean, top_share
 from spendgraph_reports.economics.tasks import expect_tags, tasks_of, unsplit, whole_tasks
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 Per = Literal["task", "whole-task", "user", "tenant"]
@@ -42,6 +42,7 @@ COLUMNS: Final = (
 """What `unit_economics` says of each row, after the tags it is by. Ranks are nearest ranks: what one of them really cost."""
 
 
+@of_one_moment
 def unit_economics(
     books: Books, period: Period, *, per: Per = "task", by: Sequence[str] = ("feature",)
 ) -> Report:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from spendgraph.clock import from_us
 from spendgraph.ledger.columns import names
 from spendgraph_reports.amounts import dollars
+from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import times as times_of
 from spendgraph_reports.economics.tasks import pruned
 from spendgraph_reports.outliers.causes import Cause, causes
@@ -19,7 +20,6 @@ from spendgraph_reports.outliers.wording import evidence
 from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
 
 if TYPE_CHECKING:
-    from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
 USUAL: Final = ("task", "tenant", "version", "template_version")
@@ -66,6 +66,7 @@ COLUMNS: Final = (
 """What `outliers` says of each row."""
 
 
+@of_one_moment
 def outliers(
     books: Books,
     period: Period,
