@@ -54,6 +54,9 @@ COMMANDS = {
     "doctor": ("doctor",),
     "export": ("export", "json", "--output", "steps.json"),
     "report": ("report", "showback"),
+    "report monthly": ("report", "monthly"),
+    "nightly": ("nightly", "--output", "papers"),
+    "import": ("import",),
 }
 """Every command that may say a time."""
 

@@ -13,6 +13,8 @@ from spendgraph.cli.output import console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
 FOLDED = 12
 """How narrow a column that may be folded becomes at most."""
 
@@ -55,36 +57,70 @@ def counted(count: int, what: str) -> str:
 
 def show(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Print rows as a table as wide as it has to be, or as blocks where the terminal is narrower than that."""
-    from rich.cells import cell_len
-
     out = console()
-    widths = [
-        max(cell_len(text) for text in (column.name, *texts))
-        for column, texts in zip(columns, zip(*rows, strict=True), strict=True)
-    ]
-    gaps = _GAP * (len(columns) - 1)
-    narrow = [
-        min(width, FOLDED) if column.may_fold else width
-        for column, width in zip(columns, widths, strict=True)
-    ]
     if not out.is_terminal and "COLUMNS" not in os.environ:
-        out.width = max(sum(widths) + gaps, 1)  # a pipe has no width to keep to
-    if sum(narrow) + gaps > out.width:
-        print("\n\n".join(_block(columns, row, out.width) for row in rows))
-        return
+        out.width = max(_needed(_widths(columns, rows)), 1)  # a pipe has no width to keep to
+    made = laid_out(columns, rows, out.width)
+    if isinstance(made, str):
+        print(made)
+    else:
+        out.print(made)
+
+
+def laid_out(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int, total: Sequence[str] = ()
+) -> Table | str:
+    """Rows as a table, or as the text of blocks where the table would be wider than the terminal.
+
+    Args:
+        columns: The columns.
+        rows: Their texts.
+        width: The terminal's.
+        total: A last row, which is the sum of the others.
+    """
+    every = [*rows, total] if total else rows
+    widths = _widths(columns, every)
+    narrow = [
+        min(each, FOLDED) if column.may_fold else each for column, each in zip(columns, widths, strict=True)
+    ]
+    if _needed(narrow) > width:
+        return "\n\n".join(_block(columns, row, width) for row in every)
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", padding=(0, _GAP, 0, 0), pad_edge=False)
-    for column in columns:
+    table = Table(
+        box=None,
+        header_style="bold",
+        footer_style="bold",
+        padding=(0, _GAP, 0, 0),
+        pad_edge=False,
+        show_footer=bool(total),
+    )
+    for position, column in enumerate(columns):
         table.add_column(
             column.name,
+            footer=total[position] if total else "",
             justify="right" if column.is_number else "left",
             overflow="fold",
             no_wrap=not column.may_fold,
         )
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    return table
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    """How wide each column is where nothing is folded."""
+    from rich.cells import cell_len
+
+    return [
+        max(cell_len(text) for text in (column.name, *(row[position] for row in rows)))
+        for position, column in enumerate(columns)
+    ]
+
+
+def _needed(widths: Sequence[int]) -> int:
+    """How wide a table of such columns is."""
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _block(columns: Sequence[Column], row: Sequence[str], width: int) -> str:

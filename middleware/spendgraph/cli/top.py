@@ -10,17 +10,18 @@ import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, microseconds_of, misused
 from spendgraph.cli.output import amounts, console, plain, print_json
-from spendgraph.cli.tables import counted
+from spendgraph.cli.tables import Column, counted, laid_out
 from spendgraph.clock import from_us, utc_us
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from spendgraph.ledger.reader import LedgerReader
 
 Rows = Sequence[Mapping[str, Any]]
 
 REFRESH_SECONDS = 2.0
+_NUMBERS = ("cost", "share", "tasks", "steps", "tokens in", "tokens out")
 SUMS = (
     "cost_nanousd",
     "saved_nanousd",
@@ -73,17 +74,17 @@ def top(
             return
         out = console()
         if once or not out.is_terminal:
-            out.print(table(rows, total, names, limit, since))
+            out.print(screen(rows, total, names, limit, since, out.width))
             return
         from rich.live import Live
 
         with Live(
-            table(rows, total, names, limit, since), console=out, auto_refresh=False, screen=True
+            screen(rows, total, names, limit, since, out.width), console=out, auto_refresh=False, screen=True
         ) as live:
             while True:
                 time.sleep(REFRESH_SECONDS)
                 rows, total = _ask(reader, names, length_us, filters)
-                live.update(table(rows, total, names, limit, since), refresh=True)
+                live.update(screen(rows, total, names, limit, since, out.width), refresh=True)
 
 
 def _filters(where: list[str] | None) -> dict[str, Any]:
@@ -108,37 +109,42 @@ def _ask(
         misused(str(error))
 
 
-def table(rows: Rows, total: Mapping[str, Any], names: list[str], limit: int, since: str | None) -> Table:
-    """The rows as a table: dollars, their share, and what should be looked at."""
-    from rich.table import Table
+def screen(
+    rows: Rows, total: Mapping[str, Any], names: list[str], limit: int, since: str | None, width: int
+) -> Group:
+    """What is spent in all, what should be looked at, and the rows: dollars and their share, the total last.
+
+    The first lines stay where they are when a live table is longer than the screen.
+    """
+    from rich.console import Group
+    from rich.text import Text
 
     shown, rest = rows[:limit], rows[limit:]
-    dollars = amounts([row["cost_nanousd"] for row in shown] + [total["cost_nanousd"]])
-    drawn = Table(
-        title=f"Spend {f'of the last {since}' if since else 'of all time'} at {from_us(utc_us()):%Y-%m-%d %H:%M:%S}Z",
-        caption=_caption(total, len(rest)),
-        show_footer=True,
-        caption_justify="left",
-    )
-    for position, name in enumerate(names):
-        drawn.add_column(name, footer="" if position else "total", overflow="fold")
-    for heading, footer in (
-        ("cost", dollars[-1]),
-        ("share", ""),
-        ("tasks", f"{total['tasks']:,}"),
-        ("steps", f"{total['steps']:,}"),
-        ("tokens in", f"{total['input_tokens']:,}"),
-        ("out", f"{total['output_tokens']:,}"),
-    ):
-        drawn.add_column(heading, footer=footer, justify="right", no_wrap=True)
-    for row, cost in zip(shown, dollars, strict=False):
-        tags = [plain(str(row[name])) if row[name] not in ("", None) else "-" for name in names]
-        counts = (f"{row[key]:,}" for key in ("tasks", "steps", "input_tokens", "output_tokens"))
-        drawn.add_row(*tags, cost, share(row["cost_nanousd"], total["cost_nanousd"]), *counts)
-    return drawn
+    *dollars, all_of_it = amounts([row["cost_nanousd"] for row in shown] + [total["cost_nanousd"]])
+    columns = [Column(name, may_fold=True) for name in names] + [
+        Column(name, is_number=True) for name in _NUMBERS
+    ]
+    texts = [
+        [*_tags(row, names), cost, share(row["cost_nanousd"], total["cost_nanousd"]), *_counts(row)]
+        for row, cost in zip(shown, dollars, strict=True)
+    ]
+    tags = ["total", *[""] * (len(names) - 1)] if names else []
+    made = laid_out(columns, texts, width, [*tags, all_of_it, "", *_counts(total)])
+    period = f"of the last {since}" if since else "of all time"
+    head = Text(f"Spend {period} at {from_us(utc_us()):%Y-%m-%d %H:%M:%S}Z: {all_of_it}", style="bold")
+    body = Text(made) if isinstance(made, str) else made
+    return Group(head, Text(_remarks(total, len(rest))), "", body)
 
 
-def _caption(total: Mapping[str, Any], hidden: int) -> str:
+def _tags(row: Mapping[str, Any], names: list[str]) -> list[str]:
+    return [plain(str(row[name])) if row[name] not in ("", None) else "-" for name in names]
+
+
+def _counts(row: Mapping[str, Any]) -> list[str]:
+    return [f"{row[key]:,}" for key in ("tasks", "steps", "input_tokens", "output_tokens")]
+
+
+def _remarks(total: Mapping[str, Any], hidden: int) -> str:
     parts = [f"{hidden} more {'row' if hidden == 1 else 'rows'}: --limit shows them"] if hidden else []
     parts.append(f"unattributed {share(total['unattributed_nanousd'], total['cost_nanousd'])}")
     parts.append(f"estimated {share(total['not_reported_nanousd'], total['cost_nanousd'])}")
