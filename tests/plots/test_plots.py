@@ -76,17 +76,17 @@ def test_no_text_is_cut_or_covered(width: int, rows: list[tuple[str, date, int]]
 
 
 @given(
-    st.lists(st.floats(0, 100), max_size=8).map(sorted),
+    st.lists(st.integers(0, 100), max_size=8).map(sorted),
     st.floats(1, 40),
 )
-def test_labels_stand_apart_in_their_order(wanted: list[float], gap: float) -> None:
+def test_labels_stand_apart_in_their_order(wanted: list[int], gap: float) -> None:
     """Within the ends, with the gap where there is room for it, and where they were wanted when that is free."""
     placed = apart(wanted, gap, 0, 100)
     room = min(gap, 100 / max(len(wanted) - 1, 1))
     assert all(later - earlier >= room - 1e-6 for earlier, later in pairwise(placed))
     assert all(-1e-6 <= place <= 100 + 1e-6 for place in placed)
     if all(later - earlier >= gap for earlier, later in pairwise(wanted)):
-        assert placed == wanted
+        assert placed == pytest.approx(wanted, abs=1e-6)
 
 
 @given(SPENDING, st.integers(1, 5), st.sampled_from([30, 90]))
@@ -166,8 +166,9 @@ def test_all_others_are_one_bar() -> None:
 def test_an_empty_period_has_plots_that_say_so() -> None:
     """And can be drawn."""
     for plot in all_plots([]).values():
-        assert plot.title.startswith(("Nothing", "There is no"))
-        assert plot.picture().wide.startswith("<svg")
+        assert plot.title.startswith(("Nothing", "No", "There is no"))
+        assert plot.picture().wide == ""
+        assert plot.figure().axes == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from spendgraph_reports.rendering import page
 from spendgraph_reports.rendering.sections import Picture, Section
 
 ROWS = [(text, date(2026, 9, 1 + number), (number + 1) * 10**9) for number, text in enumerate(HOSTILE[:8])]
-CSS = Path(palette.__file__).parents[1] / "rendering" / "templates" / "page.css"
+TEMPLATES = Path(palette.__file__).parents[1] / "rendering" / "templates"
+CSS = "".join((TEMPLATES / name).read_text() for name in ("light.css", "parts.css", "page.css"))
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_colours_are_told_apart_by_everybody(series: tuple[str, ...], paper: str
 
 def test_text_is_read_on_every_paper() -> None:
     """4.5 to 1 in the style sheet, in the light and in the dark, on the note too."""
-    css = CSS.read_text()
+    css = CSS
     for block in (css.partition("@media")[0], css.partition("prefers-color-scheme: dark")[2]):
         colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)[:9])
         for paper in ("paper", "raised", "note"):
@@ -185,7 +186,7 @@ def test_text_is_read_on_every_paper() -> None:
 
 def test_the_style_sheet_has_the_palette() -> None:
     """What a drawing calls `fill-series-1` is that colour, or its twin in the dark."""
-    css = CSS.read_text()
+    css = CSS
     for number, pair in enumerate(zip(palette.SERIES, palette.DARK_SERIES, strict=True), start=1):
         assert re.findall(rf"--series-{number}: (#\w+);", css) == [pair[0], pair[1], pair[0]]
     for name in palette.NAMES.values():

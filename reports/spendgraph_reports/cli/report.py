@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from spendgraph_reports.cli import budgeting, chargeback, efficiency, invoices, monthly, showback
+from spendgraph_reports.cli import budgeting, chargeback, efficiency, invoices, monthly, notebook, showback
 
 HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         efficiency,
         invoices,
         monthly,
+        notebook,
         showback,
     ):
         module.register(reports)

@@ -36,6 +36,11 @@ class Bars:
     spent: dict[str, list[int]]
     sums: list[int]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody spent anything."""
+        return not any(any(costs) for costs in self.spent.values())
+
     def note(self, zone: str) -> str:
         """What a bar is, for who reads the plot."""
         cut = "; the first and the last may be shorter" if self.unit == "week" else ""

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from spendgraph_reports.amounts import change, percent
 from spendgraph_reports.months import named
-from spendgraph_reports.plots.palette import MUTED, PAPER, SERIES
+from spendgraph_reports.plots.palette import MUTED, SERIES
 from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.rows import amounts_of, names_of
 from spendgraph_reports.plots.scales import amount, amounts, fitting
-from spendgraph_reports.plots.sheet import SMALL, name_of, sheet, widest, width_of, write
+from spendgraph_reports.plots.sheet import SMALL, dot, line, name_of, sheet, widest, width_of, write
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from spendgraph_reports.report import Report
@@ -56,20 +56,22 @@ def beside(
     every = [row for row in every if row.before or row.now]
     rows = sorted(every, key=lambda row: (-abs(row.by), row.name))[:top]
     is_ = named(report.period, report.zone)
-    moved = [row for row in rows if row.by]
-    if not moved:
-        title = f"Nothing moved between {was} and {is_}."
-    else:
-        first = moved[0]
-        how = f"{'grew' if first.by > 0 else 'fell'} by {amount(abs(first.by))} to {amount(first.now)}"
-        title = f"{first.name} moved most: it {how if first.before else f'is new with {amount(first.now)}'}."
     said = "; ".join(f"{row.name} from {amount(row.before)} to {amount(row.now)}" for row in rows)
     return Plot(
-        title,
-        f"For each row {was} beside {is_}: {said}." if rows else title,
-        lambda width: _draw(rows, was, is_, width),
+        _title(rows, was, is_),
+        f"For each row {was} beside {is_}: {said}.",
+        (lambda width: _draw(rows, was, is_, width)) if rows else None,
         note=f"{len(rows)} of {len(every)} rows, what moved most first." if len(rows) < len(every) else "",
     )
+
+
+def _title(rows: Sequence[_Moved], was: str, is_: str) -> str:
+    first = next((row for row in rows if row.by), None)
+    if first is None:
+        return f"Nothing moved between {was} and {is_}."
+    if not first.before:
+        return f"{first.name} moved most: it is new with {amount(first.now)}."
+    return f"{first.name} moved most: it {'grew' if first.by > 0 else 'fell'} by {amount(abs(first.by))} to {amount(first.now)}."
 
 
 def _draw(rows: list[_Moved], was: str, is_: str, width: int) -> Figure:
@@ -83,50 +85,45 @@ def _draw(rows: list[_Moved], was: str, is_: str, width: int) -> Figure:
     ends = [end / 1e9 for row in rows for end in (row.before, row.now)]
     left = max(widest(names) + 18, 40)
     after = widest(by) + (0 if is_narrow else widest(ratios, SMALL) + 14) + 16
-    below, labels = fitting(min([0.0, *ends]), max([0.0, *ends]), width - left - after)
-    figure, axes = sheet(width, 28 * max(len(rows), 1) + 72, left=left, right=after, top=44, bottom=28)
+    inside = width - left - after
+    below, labels = fitting(min([0.0, *ends]), max([0.0, *ends]), inside)
+    per_usd = inside / (below[-1] - below[0])
+    heads = _heads(rows[0], (was, is_), lambda usd: left + (usd - below[0]) * per_usd, width)
+    top = 30 + max(up for _, _, up in heads) - 19
+    figure, axes = sheet(width, 28 * len(rows) + top + 28, left=left, right=after, top=top, bottom=28)
     axes.set_xlim(below[0], below[-1])
-    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks(below, labels)
     axes.set_yticks([])
     axes.grid(axis="x")
     for at, row in enumerate(rows):
         colour = SERIES[1] if row.by > 0 else SERIES[0]
         start, end = row.before / 1e9, row.now / 1e9
-        axes.plot([start, end], [at, at], color=colour, linewidth=3, solid_capstyle="butt", clip_on=False)
-        axes.plot(
-            [start],
-            [at],
-            color=colour,
-            marker="o",
-            markersize=8,
-            markerfacecolor=PAPER,
-            markeredgecolor=colour,
-            markeredgewidth=2,
-            clip_on=False,
-        )
-        axes.plot([end], [at], marker="o", markersize=9, color=colour, clip_on=False)
+        line(axes, [start, end], [at, at], colour, width=3)
+        dot(axes, start, at, colour, filled=False)
+        dot(axes, end, at, colour, filled=True)
         write(axes, below[0], at, names[at], align="right", shift=(-16, 0))
         write(axes, below[-1], at, by[at], align="right", shift=(16 + widest(by), 0))
         write(axes, below[-1], at, ratios[at], align="right", shift=(after, 0), colour=MUTED, size=SMALL)
-    if rows:
-        _name_ends(axes, rows[0], (was, is_), left, width - left - after, width)
+    for name, start, up in heads:
+        write(axes, below[0], 0, name, shift=(start - left, up), colour=MUTED, size=SMALL)
     return figure
 
 
-def _name_ends(
-    axes: Axes, row: _Moved, names: tuple[str, str], left: float, inside: float, width: float
-) -> None:
-    """What the two ends are called, above those of the first row: side by side, or one above the other."""
-    low, high = axes.get_xlim()
+def _heads(
+    row: _Moved, names: tuple[str, str], pixel: Callable[[float], float], width: float
+) -> list[tuple[str, float, float]]:
+    """What the two ends are called, each from which pixel and how far above those of the first row.
+
+    They stand side by side, or where they would meet one above the other.
+    """
     ends = (row.before / 1e9, row.now / 1e9)
     first = 0 if ends[0] <= ends[1] else 1
     starts: dict[int, float] = {}
     for number in (first, 1 - first):
-        at, room = left + (ends[number] - low) / (high - low) * inside, width_of(names[number], SMALL)
-        start = at + 5 - room if number == first else at - 5
-        starts[number] = min(max(start, 0), width - room)
+        at, room = pixel(ends[number]), width_of(names[number], SMALL)
+        starts[number] = min(max(at + 5 - room if number == first else at - 5, 0), width - room)
     meet = starts[first] + width_of(names[first], SMALL) + 8 > starts[1 - first]
-    for number, start in starts.items():
-        up = 33 if meet and number == first else 19
-        write(axes, low, 0, names[number], shift=(start - left, up), colour=MUTED, size=SMALL)
+    return [
+        (names[number], start, 33 if meet and number == first else 19) for number, start in starts.items()
+    ]

@@ -12,7 +12,7 @@ from spendgraph_reports.plots.bars import Bars, bars_of
 from spendgraph_reports.plots.palette import MUTED, REST, SERIES
 from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.scales import amount, day_label
-from spendgraph_reports.plots.sheet import SMALL, axes_at, blank, name_of, width_of, write
+from spendgraph_reports.plots.sheet import SMALL, axes_at, blank, boxes, line, name_of, width_of, write
 from spendgraph_reports.report import UNNAMED
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def multiples(series: pd.DataFrame, by: str, period: Period, zone: str = "UTC", 
     names = sorted(bars.spent, key=lambda name: (-sum(bars.spent[name]), name))[:top]
     when = named(period, zone)
     what = by.replace("_", " ")
-    if not names:
+    if bars.is_empty:
         title = f"Nothing was spent in {when}."
-        return Plot(title, title, lambda width: _draw(bars, names, width))
+        return Plot(title, title)
     since = "on" if bars.unit == "day" else "in the week from"
     peaks = {
         name: f"{amount(max(bars.spent[name]))} {since} {day_label(bars.starts[_peak(bars.spent[name])])}"
@@ -82,13 +82,10 @@ def _one(axes: Axes, bars: Bars, name: str) -> None:
     first, last = axes.get_xticklabels()
     first.set_horizontalalignment("left")
     last.set_horizontalalignment("right")
-    axes.bar(
-        range(len(plotted)),
-        plotted,
-        width=0.8,
-        color=[SERIES[0] if at == peak else REST for at in range(len(plotted))],
-    )
-    axes.axhline(0, color=MUTED, linewidth=1)
+    corners = {at: (at - 0.4, 0.0, at + 0.4, value) for at, value in enumerate(plotted) if value}
+    boxes(axes, [box for at, box in corners.items() if at != peak], REST, edged=False)
+    boxes(axes, [box for at, box in corners.items() if at == peak], SERIES[0], edged=False)
+    line(axes, axes.get_xlim(), [0, 0], MUTED, width=1)
     across = axes.get_window_extent().width
     shown = name_of(name or UNNAMED, across, bold=True)
     write(axes, -0.5, axes.get_ylim()[1], shown, shift=(0, 30), bold=True)

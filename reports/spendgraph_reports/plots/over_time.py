@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from spendgraph_reports.amounts import percent, share
 from spendgraph_reports.months import named
 from spendgraph_reports.plots.bars import Bars, bars_of
-from spendgraph_reports.plots.palette import MUTED, PAPER, REST, SERIES
+from spendgraph_reports.plots.palette import MUTED, REST, SERIES
 from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.scales import amount, amounts, day_label, ticks, usd_labels
-from spendgraph_reports.plots.sheet import SMALL, apart, name_of, sheet, widest, write
+from spendgraph_reports.plots.sheet import SMALL, apart, boxes, line, name_of, sheet, widest, write
 from spendgraph_reports.report import UNNAMED
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def over_time(series: pd.DataFrame, by: str, period: Period, zone: str = "UTC", 
         top: So many payers on their own, five at most, the dearest first; one more for all others.
     """
     bars = bars_of(series, by, period, zone)
+    if bars.is_empty:
+        nothing = f"Nothing was spent in {named(period, zone)}."
+        return Plot(nothing, nothing)
     bands = stacked(bars.spent, min(top, len(SERIES)))
     title, alt = _said(bars, bands, by, named(period, zone))
     return Plot(
@@ -70,9 +73,6 @@ def over_time(series: pd.DataFrame, by: str, period: Period, zone: str = "UTC", 
 
 def _said(bars: Bars, bands: Sequence[Band], by: str, when: str) -> tuple[str, str]:
     total = sum(bars.sums)
-    if not any(bars.sums):
-        nothing = f"Nothing was spent in {when}."
-        return nothing, nothing
     dearest = max(range(len(bars.sums)), key=bars.sums.__getitem__)
     day, cost = day_label(bars.starts[dearest]), amount(bars.sums[dearest])
     peak = f"{day} was the dearest day" if bars.unit == "day" else f"the week from {day} was the dearest"
@@ -123,20 +123,16 @@ def _draw(starts: Sequence[date], bands: Sequence[Band], width: int) -> Figure:
     for number, band in enumerate(bands):
         plotted = [column[number] for column in columns]
         bottoms = [up[at] if value >= 0 else down[at] for at, value in enumerate(plotted)]
-        shown = [at for at, value in enumerate(plotted) if value]
-        axes.bar(
-            shown,
-            [plotted[at] for at in shown],
-            bottom=[bottoms[at] for at in shown],
-            width=0.84,
-            color=band.colour,
-            edgecolor=PAPER,
-            linewidth=0.5,
-        )
+        corners = [
+            (at - 0.42, bottom, at + 0.42, bottom + value)
+            for at, (bottom, value) in enumerate(zip(bottoms, plotted, strict=True))
+            if value
+        ]
+        boxes(axes, corners, band.colour)
         middles.append(bottoms[-1] + plotted[-1] / 2)
         for at, value in enumerate(plotted):
             (up if value >= 0 else down)[at] += value
-    axes.axhline(0, color=MUTED, linewidth=1)
+    line(axes, axes.get_xlim(), [0, 0], MUTED, width=1)
     _name_bands(
         axes,
         bands,
@@ -162,13 +158,7 @@ def _name_bands(
     order = sorted(range(len(bands)), key=lambda at: middles[at])
     places = apart([middles[at] for at in order], 36 * up, low + 8 * up, high - 8 * up)
     for place, at in zip(places, order, strict=True):
-        axes.plot(
-            [last - 0.08, last + leader * across],
-            [middles[at], place],
-            color=bands[at].colour,
-            clip_on=False,
-            solid_capstyle="butt",
-        )
+        line(axes, [last - 0.08, last + leader * across], [middles[at], place], bands[at].colour)
         name, total = labels[at]
         write(axes, last, place, name, shift=(leader + 5, 7))
         write(axes, last, place, total, shift=(leader + 5, -8), colour=MUTED, size=SMALL)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spendgraph_reports.plots.sheet import NARROW, WIDE, own_style
+from spendgraph_reports.plots.sheet import NARROW, TEXT, WIDE, blank, own_style
 from spendgraph_reports.plots.svg import svg
 from spendgraph_reports.rendering.sections import Picture
 
@@ -21,13 +21,13 @@ class Plot:
     Attributes:
         title: The finding, as a sentence made from the numbers.
         alt: What is drawn and its numbers, for who cannot see it.
-        draw: Draws it so many pixels wide.
+        draw: Draws it so many pixels wide; nothing, where there is nothing to draw.
         note: What to know of how it was drawn.
     """
 
     title: str
     alt: str
-    draw: Callable[[int], Figure]
+    draw: Callable[[int], Figure] | None = None
     note: str = ""
 
     def figure(self, width: int = WIDE) -> Figure:
@@ -37,15 +37,15 @@ class Plot:
             width: In pixels; under about 600 it is drawn for a phone.
         """
         with own_style():
-            return self.draw(width)
+            return blank(width, TEXT) if self.draw is None else self.draw(width)
 
     def picture(self) -> Picture:
         """The same for a page, once for screens and paper and once for phones."""
         return Picture(
             title=self.title,
             alt=self.alt,
-            wide=svg(self.figure(WIDE)),
-            narrow=svg(self.figure(NARROW)),
+            wide=svg(self.figure(WIDE)) if self.draw else "",
+            narrow=svg(self.figure(NARROW)) if self.draw else "",
             note=self.note,
         )
 

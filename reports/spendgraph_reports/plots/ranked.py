@@ -12,7 +12,7 @@ from spendgraph_reports.plots.palette import MUTED, REST, SERIES
 from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.rows import amounts_of, names_of
 from spendgraph_reports.plots.scales import amount, amounts
-from spendgraph_reports.plots.sheet import SMALL, name_of, sheet, widest, write
+from spendgraph_reports.plots.sheet import SMALL, boxes, line, name_of, sheet, widest, write
 from spendgraph_reports.report import UNNAMED
 
 if TYPE_CHECKING:
@@ -29,23 +29,26 @@ def ranked(report: Report, column: str = "cost_nanousd", *, top: int = 12) -> Pl
         column: Of money.
         top: So many rows on their own; one more for all others.
     """
-    pairs = sorted(zip(names_of(report), amounts_of(report, column), strict=True), key=lambda pair: -pair[1])
+    found = [pair for pair in zip(names_of(report), amounts_of(report, column), strict=True) if pair[1]]
+    pairs = sorted(found, key=lambda pair: -pair[1])
     total = sum(cost for _, cost in pairs)
     rows, rest = pairs[:top], pairs[top:]
     if rest:
         rows.append(("1 other" if len(rest) == 1 else f"{len(rest):,} others", sum(cost for _, cost in rest)))
     what = next(each.heading for each in report.columns if each.name == column)
     if not pairs:
-        title = alt = f"There is no {what} in {report.when}."
-    else:
-        name, largest = pairs[0]
-        of_all = (
-            f", {percent(share(largest, total))} of {amount(total)}" if total > 0 and len(pairs) > 1 else ""
-        )
-        title = f"{name} is the largest with {amount(largest)}{of_all}."
-        said = ", ".join(f"{name} {amount(cost)}" for name, cost in rows)
-        alt = f"A bar for each row by {what}, the largest first: {said}."
-    return Plot(title, alt, lambda width: _draw(rows, total, bool(rest), width))
+        nothing = f"No {what} in {report.when}."
+        return Plot(nothing, nothing)
+    name, largest = pairs[0]
+    of_all = f", {percent(share(largest, total))} of {amount(total)}" if total > 0 and len(pairs) > 1 else ""
+    said = ", ".join(f"{name} {amount(cost)}" for name, cost in rows)
+    title = f"{name} is the largest with {amount(largest)}{of_all}."
+    return Plot(
+        title if column == "cost_nanousd" else f"{what.capitalize()}: {title}",
+        f"A bar for each row by {what}, the largest first: {said}.",
+        lambda width: _draw(rows, total, bool(rest), width),
+        note="" if len(found) == len(report.frame) else "Only rows that have some.",
+    )
 
 
 def _draw(rows: list[tuple[str, int]], total: int, has_rest: bool, width: int) -> Figure:
@@ -54,18 +57,14 @@ def _draw(rows: list[tuple[str, int]], total: int, has_rest: bool, width: int) -
     labels = amounts([cost for _, cost in rows])
     shares = [percent(share(cost, total)) if total > 0 and not is_narrow else "" for _, cost in rows]
     after = widest(labels) + (widest(shares, SMALL) + 12 if any(shares) else 0) + 8
-    figure, axes = sheet(
-        width, 24 * max(len(rows), 1) + 12, left=widest(names) + 10, right=after, top=6, bottom=6
-    )
+    figure, axes = sheet(width, 24 * len(rows) + 12, left=widest(names) + 10, right=after, top=6, bottom=6)
     plotted = [cost / 1e9 for _, cost in rows]
     axes.set_xlim(min(0.0, *plotted, 0.0), max(0.0, *plotted, 1e-9))
-    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_axis_off()
-    nobody = [name == UNNAMED for name, _ in rows]
-    colours = [
-        REST if nobody[at] or (has_rest and at == len(rows) - 1) else SERIES[0] for at in range(len(rows))
-    ]
-    axes.barh(range(len(rows)), plotted, height=0.66, color=colours)
+    for at, (name, _) in enumerate(rows):
+        is_grey = name == UNNAMED or (has_rest and at == len(rows) - 1)
+        boxes(axes, [(0, at - 0.33, plotted[at], at + 0.33)], REST if is_grey else SERIES[0], edged=False)
     start, _ = axes.get_xlim()
     for at, end in enumerate(plotted):
         write(axes, start, at, names[at], align="right", shift=(-10, 0))
@@ -80,5 +79,5 @@ def _draw(rows: list[tuple[str, int]], total: int, has_rest: bool, width: int) -
                 colour=MUTED,
                 size=SMALL,
             )
-    axes.axvline(0, color=MUTED, linewidth=1)
+    line(axes, [0, 0], axes.get_ylim(), MUTED, width=1)
     return figure

@@ -1,7 +1,7 @@
 """The sheet that a plot is drawn on: sizes in pixels, text as it is, the same lines on every machine and in every thread."""
 
 # matplotlib does not say the types of its keyword arguments.
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import matplotlib as mpl
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from spendgraph_reports.plots.palette import INK, MUTED, RULE
+from spendgraph_reports.plots.palette import INK, MUTED, PAPER, RULE
 from spendgraph_reports.rendering.text import elided, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Corners = tuple[float, float, float, float]
+"""Left, low, right and high of a box, in data."""
 
 WIDE: Final = 880
 """Pixels across on a screen and on paper."""
@@ -79,7 +84,7 @@ def own_style() -> Generator[None]:
 
 
 def sheet(
-    width: int, height: int, *, left: float, right: float, top: float, bottom: float
+    width: float, height: float, *, left: float, right: float, top: float, bottom: float
 ) -> tuple[Figure, Axes]:
     """An empty figure of that many pixels, and axes within its margins."""
     figure = blank(width, height)
@@ -139,6 +144,27 @@ def write(
     )
 
 
+def line(axes: Axes, xs: Sequence[float], ys: Sequence[float], colour: str, *, width: float = 2) -> None:
+    """Draw a line between points of the data; it may leave the axes."""
+    axes.add_line(Line2D(xs, ys, color=colour, linewidth=width, solid_capstyle="butt", clip_on=False))
+
+
+def dot(axes: Axes, x: float, y: float, colour: str, *, filled: bool) -> None:
+    """Draw a dot at a point of the data, filled or as a ring."""
+    inside = colour if filled else PAPER
+    ring: Any = {"markerfacecolor": inside, "markeredgecolor": colour, "markeredgewidth": 2}
+    axes.add_line(Line2D([x], [y], linestyle="none", marker="o", markersize=8, clip_on=False, **ring))
+
+
+def boxes(axes: Axes, corners: Sequence[Corners], colour: str, *, edged: bool = True) -> None:
+    """Draw boxes of one colour in the data, apart from each other by a hair where they touch."""
+    edge = PAPER if edged else "none"
+    shapes = [((left, low), (right, low), (right, high), (left, high)) for left, low, right, high in corners]
+    axes.add_collection(
+        PolyCollection(shapes, facecolors=colour, edgecolors=edge, linewidths=0.5), autolim=False
+    )
+
+
 def name_of(text: str, room: float, size: float = TEXT, *, bold: bool = False) -> str:
     """A tag as a label of at most so many pixels: visible, and without its middle where it is longer."""
     shown = visible(text)
@@ -150,10 +176,10 @@ def name_of(text: str, room: float, size: float = TEXT, *, bold: bool = False) -
 
 
 def width_of(text: str, size: float = TEXT, *, bold: bool = False) -> float:
-    """How many pixels text is across."""
+    """How many pixels text is across; a character that the font has not is taken to be as wide as the widest letter."""
     font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
-    # Of scripts that the font has not, a character is about as wide as it is high.
-    known = "".join(character if ord(character) < 0x2E80 else "W" for character in visible(text))
+    face = get_font(findfont(font))
+    known = "".join(character if face.get_char_index(ord(character)) else "W" for character in visible(text))
     width, _, _ = text_to_path.get_text_width_height_descent(known, font, False)
     return width
 

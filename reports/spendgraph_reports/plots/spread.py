@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from matplotlib.ticker import NullLocator
 
-from spendgraph_reports.plots.palette import MUTED, PAPER, SERIES
+from spendgraph_reports.plots.palette import MUTED, SERIES
 from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.scales import amount, power_label, ticks
-from spendgraph_reports.plots.sheet import SMALL, sheet, widest, width_of, write
+from spendgraph_reports.plots.sheet import SMALL, boxes, line, sheet, widest, width_of, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def spread(counts: Mapping[int, int], what: str = "task") -> Plot:
     drawn = {cost: count for cost, count in counts.items() if cost > 0}
     if not drawn:
         title = f"No {what} cost anything." if total else f"There is no {what}."
-        return Plot(title, title, lambda width: _draw({}, {}, width))
+        return Plot(title, title)
     median, dear = (percentile(counts, part) for part in (50, 95))
     return Plot(
         title=f"Half of the {what}s cost at most {amount(median)}, and 95 % at most {amount(dear)}.",
@@ -73,10 +73,10 @@ def _draw(counts: Mapping[int, int], marks: Mapping[str, int], width: int) -> Fi
     binned: Counter[int] = Counter()
     for cost, count in counts.items():
         binned[math.floor(math.log10(cost) * _BINS)] += count
-    first, last = (min(binned), max(binned)) if binned else (7 * _BINS, 9 * _BINS - 1)
+    first, last = min(binned), max(binned)
     powers = list(range(math.ceil(first / _BINS), (last + 1) // _BINS + 1))
     below = [power_label(power) for power in powers]
-    whole = [count for count in ticks(0, max(binned.values(), default=1), 3) if count == int(count)]
+    whole = [count for count in ticks(0, max(binned.values()), 3) if count == int(count)]
     beside = [f"{int(count):,}" for count in whole]
     half = widest(below, SMALL) / 2 + 2
     left, height = max(widest(beside, SMALL) + 8, half), 250 if width < 600 else 290
@@ -90,17 +90,11 @@ def _draw(counts: Mapping[int, int], marks: Mapping[str, int], width: int) -> Fi
     axes.xaxis.set_minor_locator(NullLocator())
     every = max(1, math.ceil((2 * half + 10) * (last + 1 - first) / _BINS / inside[0]))
     axes.set_xticks([10.0**power for power in powers[::every]], below[::every])
-    edges = [10 ** (at / _BINS) for at in range(first, last + 1)]
-    axes.bar(
-        edges,
-        [binned[at] for at in range(first, last + 1)],
-        width=[edge * (10 ** (1 / _BINS) - 1) for edge in edges],
-        align="edge",
-        color=SERIES[0],
-        edgecolor=PAPER,
-        linewidth=1,
-    )
-    axes.axhline(0, color=MUTED, linewidth=1)
+    corners = [
+        (10 ** (at / _BINS), 0.0, 10 ** ((at + 1) / _BINS), float(count)) for at, count in binned.items()
+    ]
+    boxes(axes, corners, SERIES[0])
+    line(axes, axes.get_xlim(), [0, 0], MUTED, width=1)
     for row, (name, cost) in enumerate(marks.items()):
         if cost > 0:
             before = (math.log10(cost) * _BINS - first) / (last + 1 - first) * inside[0]
@@ -118,9 +112,7 @@ def _draw(counts: Mapping[int, int], marks: Mapping[str, int], width: int) -> Fi
 def _mark(axes: Axes, text: str, cost: int, row: int, room: tuple[float, float], height: float) -> None:
     """A line at a cost, named above the bars: the first to its left, the other to its right, as far as there is room."""
     up, ceiling = 16 + 20 * row, axes.get_ylim()[1]
-    axes.plot(
-        [cost, cost], [0, ceiling * (1 + up / height)], color=SERIES[1], clip_on=False, solid_capstyle="butt"
-    )
+    line(axes, [cost, cost], [0, ceiling * (1 + up / height)], SERIES[1])
     wanted = width_of(text) + 6
     is_left = room[0] >= wanted and (row == 0 or room[1] < wanted)
     write(
