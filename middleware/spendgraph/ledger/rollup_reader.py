@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger.connection import diagnose, open_reader
+from spendgraph.ledger.opened import read_roots, read_without_steps
 from spendgraph.ledger.rolled import SUMS, read_rolled, read_span
 from spendgraph.ledger.rolled_tasks import ALL, read_dearest, read_task_costs, read_tasks
 from spendgraph.ledger.rollup import RollupStatus, read_status
@@ -149,6 +150,34 @@ class RollupReader:
         """
         with self._reading() as connection:
             return read_tasks(connection, columns, since, until, filters)
+
+    def tasks_without_steps(
+        self, columns: Sequence[str], *, since: int | None = None, until: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Tasks that were opened in a period, in microseconds, and in which nothing was ever booked, such as those refused at their first call.
+
+        Args:
+            columns: `task_id`, `context_id`, `started_us`, `ended_us`, the task's columns and tags as in `tasks_rolled`, and `extra.<key>`.
+            since: Only tasks that were opened then or later.
+            until: Only tasks that were opened earlier.
+
+        Raises:
+            ValueError: A name is none of these.
+        """
+        with self._reading() as connection:
+            return read_without_steps(connection, columns, since, until)
+
+    def task_roots(self, columns: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+        """The outermost task of every child task, by the child's id; one that has opened itself in a circle has none.
+
+        Args:
+            columns: What to read of it beside its `task_id`: names as in `tasks_without_steps`.
+
+        Raises:
+            ValueError: A name is none of these.
+        """
+        with self._reading() as connection:
+            return read_roots(connection, columns)
 
     def rollup_status(self) -> RollupStatus:
         """How far the rollups are, and since when steps may be pruned."""

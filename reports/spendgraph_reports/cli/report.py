@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from spendgraph_reports.cli import budgeting, chargeback, efficiency, invoices, monthly, notebook, showback
+from spendgraph_reports.cli import (
+    budgeting,
+    chargeback,
+    economics,
+    efficiency,
+    invoices,
+    monthly,
+    notebook,
+    showback,
+)
 
 HELP = "What the ledger says, as a table, CSV, JSON, Parquet or HTML."
 
@@ -15,6 +24,7 @@ def register(app: typer.Typer) -> None:
     for module in (
         budgeting,
         chargeback,
+        economics,
         efficiency,
         invoices,
         monthly,
