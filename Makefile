@@ -44,11 +44,12 @@ schema: $(VENV)/dev.stamp ## write ledger.db-schema and the policy's reference a
 	@$(BIN)/python -m spendgraph.ledger.schema
 	@$(BIN)/python docs/generate.py
 
-notebooks: ## run every notebook top to bottom
-	@shopt -s nullglob; found=(notebooks/*.ipynb); \
-	if [ $${#found[@]} -eq 0 ]; then echo "There are no notebooks in this release."; exit 0; fi; \
-	$(MAKE) --no-print-directory $(VENV)/notebooks.stamp; \
-	for notebook in "$${found[@]}"; do echo "$$notebook"; $(BIN)/jupyter execute "$$notebook"; done
+notebooks: $(VENV)/dev.stamp ## run every notebook top to bottom on a generated history, each to a page in .demo/
+	@test -f .demo/notebooks.db || $(BIN)/spendgraph demo --history 21d --ledger .demo/notebooks.db
+	@for notebook in notebooks/*.ipynb; do \
+	  name=$$(basename "$$notebook" .ipynb); \
+	  $(BIN)/spendgraph report notebook "$$name" --ledger .demo/notebooks.db --timezone Europe/Berlin --output ".demo/$$name.html"; \
+	done
 
 bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
@@ -98,9 +99,4 @@ $(VENV)/focus.stamp: $(VENV)/created.stamp
 $(VENV)/bench.stamp: $(VENV)/dev.stamp
 	@echo "installing the handlers that are measured beside"
 	@$(PIP) --editable '.[bench]' | $(BRIEFLY)
-	@touch $@
-
-$(VENV)/notebooks.stamp: $(VENV)/dev.stamp
-	@echo "installing what runs notebooks"
-	@$(PIP) nbclient ipykernel | $(BRIEFLY)
 	@touch $@

@@ -54,8 +54,26 @@ def test_the_wheel_holds_every_file_of_the_four_packages(wheel: zipfile.ZipFile)
         # what interpreters and checkers leave behind
         and not any(part == "__pycache__" or part.startswith(".") for part in file.relative_to(root).parts)
     }
+    expected |= {f"spendgraph_reports/notebooks/{file.name}" for file in (ROOT / "notebooks").glob("*.ipynb")}
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == expected
+
+
+def test_an_installed_package_finds_its_notebooks(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Without the folder that a checkout has beside its packages."""
+    wheel.extractall(tmp_path)
+    command = "from spendgraph_reports.notebooks import names, source; print(*names(), len(source(names()[0]).cells) > 3)"
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", command],
+        cwd="/",
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    stored = sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb"))
+    assert found.stdout.split() == [*stored, "True"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

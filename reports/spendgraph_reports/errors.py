@@ -45,3 +45,7 @@ class FootingError(SpendgraphError):
 
 class NotImported(SpendgraphError):  # noqa: N818 - as LedgerUnavailable
     """What a report needs from finance, such as an invoice, was not imported."""
+
+
+class NotebookError(SpendgraphError):
+    """A notebook is not there, or a cell of it failed."""

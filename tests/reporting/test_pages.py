@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from typer.testing import CliRunner
 from reporting.chromium import needs_chromium, opened
 from reporting.hostile import HOSTILE, MARKUP, RAN, write_hostile
 from reporting.kit import write
+from reporting.reading import Reading
 from spendgraph_reports.books import Books
 from spendgraph_reports.cli import register
 from spendgraph_reports.errors import ExportError
@@ -42,34 +42,6 @@ COLUMNS = (
     Column("before_nanousd", "money", "Before.", group="now"),
     Column("share", "share", "Of all.", group="beside"),
 )
-
-
-class _Read(HTMLParser):
-    """The tags of a page, and the text of each cell of its tables."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self.words: list[str] = []
-        self._cell = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"th", "td"}:
-            self.rows[-1].append("")
-            self._cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._cell = self._cell and tag not in {"th", "td"}
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-        if self._cell:
-            self.rows[-1][-1] += data
 
 
 def report(costs: list[int], tenants: list[str] | None = None, **more: Any) -> Report:
@@ -109,7 +81,7 @@ def test_the_conclusion_stands_before_the_table_and_what_is_uncertain_after_it()
 def test_a_table_says_what_its_cells_are() -> None:
     """Groups over columns, a heading for every column and row, a total at the foot, numbers to the right."""
     text = fragment(report([1_500_000_000, 500_000_000], ["acme", ""]))
-    read = _Read(text)
+    read = Reading(text)
     assert read.rows == [
         ["", "now", "beside"],
         ["tenant", "cost", "before", "share"],
@@ -127,7 +99,7 @@ def test_a_table_says_what_its_cells_are() -> None:
 @given(st.lists(st.integers(-(10**9), 10**11), min_size=501, max_size=520))
 def test_a_long_table_ends_with_what_all_others_cost(costs: list[int]) -> None:
     """500 rows, one for the rest, the total; and the cents that are shown add up to it."""
-    rows = _Read(fragment(report(costs))).rows[2:]
+    rows = Reading(fragment(report(costs))).rows[2:]
     assert len(rows) == 502
     assert rows[500][0] == f"{len(costs) - 500:,} others"
     cents = [int(re.sub(r"[$,.]", "", row[1])) for row in rows]
@@ -137,7 +109,7 @@ def test_a_long_table_ends_with_what_all_others_cost(costs: list[int]) -> None:
 def test_a_page_loads_nothing_and_runs_nothing() -> None:
     """No address, no script, no style but the one whose hash the policy names."""
     text = page("A test", [report([1])], when="2026-09")
-    read = _Read(text)
+    read = Reading(text)
     assert {tag for tag, _ in read.tags} & {
         "script",
         "link",
@@ -168,7 +140,7 @@ def test_hostile_tags_are_text_wherever_they_stand(tmp_path: Path) -> None:
     with Books(write_hostile(tmp_path / "ledger.db")) as books:
         shown = showback(books, SEPTEMBER, by=["tenant"], team=["support"])
     for number, text in enumerate(HOSTILE):
-        read = _Read(page(text, [Section(text, (shown, Prose((text,)), Facts((Fact(text, text, text),))))]))
+        read = Reading(page(text, [Section(text, (shown, Prose((text,)), Facts((Fact(text, text, text),))))]))
         assert {tag for tag, _ in read.tags} & {"script", "img", "svg"} == set()
         assert sum(tag == "body" for tag, _ in read.tags) == 1
         assert not [key for _, attributes in read.tags for key in attributes if key.startswith("on")]
@@ -183,7 +155,7 @@ def test_a_browser_runs_nothing_that_a_tag_says(tmp_path: Path) -> None:
     ledger = write_hostile(tmp_path / "ledger.db")
     with Books(ledger) as books:
         to_html(showback(books, SEPTEMBER, by=["tenant"]), tmp_path / "page.html", ledger)
-    shown = _Read(opened(tmp_path / "page.html"))
+    shown = Reading(opened(tmp_path / "page.html"))
     assert "Spending by tenant, 2026-09 (UTC)" in shown.words
     assert {row[0] for row in shown.rows} >= set(MARKUP)
     assert RAN not in shown.words

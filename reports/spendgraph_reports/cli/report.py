@@ -11,6 +11,7 @@ from spendgraph_reports.cli import (
     efficiency,
     invoices,
     monthly,
+    notebook,
     showback,
 )
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
         efficiency,
         invoices,
         monthly,
+        notebook,
         showback,
     ):
         module.register(reports)

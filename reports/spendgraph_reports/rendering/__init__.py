@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spendgraph_reports.rendering.files import document, to_csv, to_json, to_parquet
-from spendgraph_reports.rendering.html import fragment, page, to_html, write_page
+from spendgraph_reports.rendering.html import assembled, fragment, page, style, to_html, write_page
 from spendgraph_reports.rendering.sections import Fact, Facts, Picture, Prose, Section
 from spendgraph_reports.rendering.shown import NUMBERS, Shown, shown
 
@@ -15,10 +15,12 @@ __all__ = [
     "Prose",
     "Section",
     "Shown",
+    "assembled",
     "document",
     "fragment",
     "page",
     "shown",
+    "style",
     "to_csv",
     "to_html",
     "to_json",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 500
 """So many rows of a report are on a page; one more stands for the rest. Files for programs have them all."""
 
-_ZERO: Final = re.compile(r"-?\$?0(\.0+)?( %)?")
+_ZERO: Final = re.compile(r"[+-]?\$?0(\.0+)?( %)?")
 
 
 def page(
@@ -53,13 +53,34 @@ def page(
         section if isinstance(section, Section) else Section(section.title, (section,))
         for section in sections
     ]
+    body = [(section.heading, [_part(part, section.heading) for part in section.parts]) for section in made]
+    return assembled(title, body, when=when, findings=findings, foot=foot)
+
+
+def assembled(
+    title: str,
+    body: Sequence[tuple[str, Sequence[Markup]]],
+    *,
+    when: str = "",
+    findings: Sequence[str] = (),
+    foot: Mapping[str, str] | None = None,
+) -> str:
+    """A page of HTML that is made already: whoever calls this has escaped it.
+
+    Args:
+        title: What it is.
+        body: Headings, or nothing in their place, each with what stands under it.
+        when: As in `page`.
+        findings: As in `page`.
+        foot: As in `page`.
+    """
     return _environment().get_template("page.html").render(
         title=title,
         when=when,
         findings=tuple(findings),
-        sections=[(section.heading, [_part(part, section.heading) for part in section.parts]) for section in made],
+        sections=body,
         foot=foot or {},
-        style=_style(),
+        style=_style("light.css", "parts.css", "page.css"),
         policy=_policy(),
     )  # fmt: skip
 
@@ -148,12 +169,17 @@ def _part(part: Report | Picture | Facts | Prose, heading: str) -> Markup:
         case Report():
             made = macros.report(part, _table(part), part.title if heading not in {"", part.title} else "")
         case Picture():
-            made = macros.picture(part, Markup(part.wide), Markup(part.narrow))  # noqa: S704 - drawn and escaped by plots
+            made = macros.picture(part, _inline(part.wide), _inline(part.narrow))
         case Facts():
             made = macros.facts(part)
         case Prose():
             made = macros.prose(part)
     return made
+
+
+def _inline(svg: str) -> Markup:
+    """A drawing within HTML, which knows what an `<svg>` is without the name of its namespace."""
+    return Markup(svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))  # noqa: S704 - drawn and escaped by plots
 
 
 def _table(report: Report) -> _Table:
@@ -195,14 +221,22 @@ def _finalized(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def style() -> str:
+    """The style of `fragment`, for a place that has none of ours: everything in it applies within `class="spendgraph"` only."""
+    light = str(_style("light.css")).replace(":root", "&", 1)
+    return f".spendgraph {{ {light} background: var(--paper); color: var(--ink); {_style('parts.css')} }}"
+
+
 @cache
-def _style() -> Markup:
-    source = Path(__file__).with_name("templates") / "page.css"
-    return Markup(source.read_text(encoding="utf-8"))  # noqa: S704 - our own file
+def _style(*names: str) -> Markup:
+    folder = Path(__file__).with_name("templates")
+    text = "".join((folder / name).read_text(encoding="utf-8") for name in names)
+    return Markup(text)  # noqa: S704 - our own files
 
 
 @cache
 def _policy() -> str:
     """The page's Content-Security-Policy: its own style sheet, known by its hash, and nothing else at all."""
-    digest = base64.b64encode(hashlib.sha256(str(_style()).encode()).digest()).decode()
+    sheet = str(_style("light.css", "parts.css", "page.css"))
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

@@ -14,10 +14,12 @@ class Prose:
     """Paragraphs.
 
     Attributes:
-        paragraphs: Plain text; the first one stands out.
+        paragraphs: Plain text.
+        leads: Whether the first one stands out.
     """
 
     paragraphs: tuple[str, ...]
+    leads: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Picture:
     Attributes:
         title: What it shows, as a sentence with the finding.
         alt: The same and its numbers for who cannot see it.
-        wide: SVG as `spendgraph_reports.plots.svg` writes it: it goes into the page as it is.
+        wide: SVG as `spendgraph_reports.plots.svg` writes it: it goes into the page as it is. Nothing, where there is nothing to draw.
         narrow: The same drawn for a phone; the wide one when not given.
         note: What to know of how it was drawn.
     """

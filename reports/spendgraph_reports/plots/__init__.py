@@ -1,0 +1,13 @@
+"""Plots of reports: drawn by matplotlib, named at the lines and bars themselves, and written as SVG that runs nothing."""
+
+from __future__ import annotations
+
+from spendgraph_reports.plots.beside import beside
+from spendgraph_reports.plots.multiples import multiples
+from spendgraph_reports.plots.over_time import over_time
+from spendgraph_reports.plots.plot import Plot
+from spendgraph_reports.plots.ranked import ranked
+from spendgraph_reports.plots.spread import spread
+from spendgraph_reports.plots.svg import svg
+
+__all__ = ["Plot", "beside", "multiples", "over_time", "ranked", "spread", "svg"]
