@@ -106,9 +106,9 @@ def test_a_retry_that_is_under_way_when_the_meter_closes_is_sent_once(path: Path
     with Receiver(status=500) as hook:
         given = policy(FULL, growth=hook.url)
         meter = Meter(path, policy=given)
-        hasten(meter, given, retry_s=(0.2, 0.2))
+        hasten(meter, given, retry_s=(1.0, 1.0))
         call(meter)
-        until(lambda: hook.requests == 1)
+        until(lambda: rows(path, "attempts") == [(1,)])
         hook.status, hook.seconds = 200, 3
         until(lambda: hook.requests == 2)
         meter.close()
