@@ -63,6 +63,7 @@ def test_the_summary_says_what_matters_first(tmp_path: Path) -> None:
         "(none) is new with $2.50.",
         "triage grew by $1.00: as many steps, and a step is 12.5 % dearer.",
         "search is new with $1.00.",
+        "No budget was in force in 2026-09.",
         "$2.50 has no owner: 20.0 %, more than the goal of 5 %.",
     )
     assert [(fact.label, fact.value) for fact in month.facts] == [

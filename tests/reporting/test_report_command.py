@@ -97,7 +97,7 @@ def test_the_policy_here_says_who_pays(report: Callable[..., Said], tmp_path: Pa
         (["--month", "2026-09", "--format", "csv"], "expected --output with --format csv, found none"),
         (
             ["--month", "2026-09", "--output", "x"],
-            "expected --format csv, json or parquet with --output, found a table",
+            "expected --format csv, json, parquet or html with --output, found a table",
         ),
         (["--month", "2026-09", "--by", "tema"], "the rollups do not tell 'tema' apart"),
         (

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from spendgraph_reports.amounts import change, dollars, percent, share
 from spendgraph_reports.books import Books, of_one_moment
+from spendgraph_reports.budgeting import variance
 from spendgraph_reports.months import before, closed, month_of, named, year_to_date
+from spendgraph_reports.plots import over_time
 from spendgraph_reports.reconcile.compare import GOAL
 from spendgraph_reports.reconcile.invoices import invoices
 from spendgraph_reports.rendering import Fact
@@ -16,6 +18,7 @@ from spendgraph_reports.showback import drivers, showback
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
+    from spendgraph_reports.plots import Plot
     from spendgraph_reports.rendering import Section
     from spendgraph_reports.report import Report
 
@@ -36,6 +39,7 @@ class Monthly:
         is_over: Whether it has ended; of a month that has not, everything is so far.
         summary: Sentences, the most important one first: what was spent beside the month before, and the three payers that moved it most.
         facts: A few figures to take along.
+        plot: Spending by day and feature.
         reports: What it rests on, by the heading under which each stands, in order.
         reviews: Sections of other packages, by name.
     """
@@ -45,6 +49,7 @@ class Monthly:
     is_over: bool
     summary: tuple[str, ...]
     facts: tuple[Fact, ...]
+    plot: Plot
     reports: Mapping[str, Report]
     reviews: Mapping[str, Section]
 
@@ -79,8 +84,10 @@ def monthly(
     if period != month_of(since, books.zone):
         raise ValueError(f"expected a calendar month, found {named(period, books.zone)}")
     moved = drivers(books, period)
+    budgets = variance(books, period, flagged=True, now_us=now_us)
     made = {
         "What moved it": moved,
+        "Budgets": budgets,
         "Cost centers": showback(books, period, by=("cost_center",)),
         "Workspaces": showback(books, period, by=("workspace",)),
         "Features and teams": showback(books, period, by=("feature", "team")),
@@ -90,15 +97,16 @@ def monthly(
         period=period,
         zone=books.zone,
         is_over=now_us >= until,
-        summary=_summary(books, period, moved),
+        summary=_summary(books, period, moved, budgets),
         facts=_facts(books, period),
+        plot=over_time(books.series(["feature"], period, "day"), "feature", period, books.zone),
         reports=made,
         reviews={name: review(books, period) for name, review in (reviews or {}).items()},
     )
 
 
-def _summary(books: Books, period: Period, moved: Report) -> tuple[str, ...]:
-    """What was spent, then who moved it most, then what has no owner."""
+def _summary(books: Books, period: Period, moved: Report, budgets: Report) -> tuple[str, ...]:
+    """What was spent, then who moved it most, then budgets, then what has no owner."""
     now = books.doubts(period)
     earlier = before(period, books.zone)
     past = books.doubts(earlier).cost_nanousd
@@ -111,6 +119,7 @@ def _summary(books: Books, period: Period, moved: Report) -> tuple[str, ...]:
     )
     said = [f"{dollars(now.cost_nanousd)} was spent in {named(period, books.zone)}{beside}."]
     said += moved.findings[1:4]
+    said += budgets.findings[:1]
     without = share(now.unattributed_nanousd, now.cost_nanousd)
     if now.unattributed_nanousd:
         goal = percent(GOAL).replace(".0", "")

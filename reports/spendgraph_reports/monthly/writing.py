@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph_reports.monthly.month import REVIEWS, caveats
 from spendgraph_reports.rendering import Facts, Prose, Section, document, page
@@ -12,10 +12,13 @@ from spendgraph_reports.report import Report
 if TYPE_CHECKING:
     from spendgraph_reports.monthly.month import Monthly
 
+_OF_THE_WHOLE: Final = frozenset({"drivers", "showback"})
+"""Reports whose first sentence is on the whole month."""
+
 
 def monthly_page(month: Monthly) -> str:
     """One self-contained HTML document: the summary first, then what it rests on."""
-    sections = [Section("", (Facts(month.facts),))]
+    sections = [Section("", (Facts(month.facts), month.plot.picture()))]
     sections += [Section(heading, (_part(heading, report),)) for heading, report in month.reports.items()]
     sections += [
         month.reviews.get(name, Section(name, (Prose((f"This page was made without: {what}.",)),)))
@@ -33,8 +36,9 @@ def monthly_page(month: Monthly) -> str:
 
 
 def _part(heading: str, report: Report) -> Report:
-    """A report as a section of the page, which has said before what all of them say: the whole, and what is uncertain."""
-    return replace(report, title=heading, findings=report.findings[1:] or report.findings, caveats=())
+    """A report as a section of the page, which has said before what several of them say: the whole, and what is uncertain."""
+    findings = report.findings[1:] if report.name in _OF_THE_WHOLE else report.findings
+    return replace(report, title=heading, findings=findings or report.findings, caveats=())
 
 
 def monthly_document(month: Monthly) -> dict[str, Any]:
