@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us
-from spendgraph_reports.amounts import change, dollars, percent, places_of, share
+from spendgraph_reports.amounts import change, percent, share
 from spendgraph_reports.months import before, closed, named, year_to_date
 from spendgraph_reports.plots.rows import amounts_of, names_of
+from spendgraph_reports.plots.scales import amount
 from spendgraph_reports.rendering import Fact, Facts
 from spendgraph_reports.showback import drivers, showback
 
@@ -25,7 +26,7 @@ def conclusion(books: Books, period: Period) -> tuple[str, ...]:
     """What a reader should know who reads nothing else, the most important first."""
     doubts = books.doubts(period)
     if not doubts.steps:
-        return (_nothing(books, period),)
+        return (nothing(books, period),)
     spent, *_ = showback(books, period, by=["team"]).findings
     _, *moved = drivers(books, period, by=["feature"]).findings
     return (
@@ -42,12 +43,12 @@ def facts(books: Books, period: Period) -> Facts:
     year = books.doubts(year_to_date(period, books.zone))
     earlier = named(before(period, books.zone), books.zone)
     found = [
-        Fact("spent", _amount(now.cost_nanousd), _beside(now.cost_nanousd, past.cost_nanousd, earlier)),
-        Fact("year to date", _amount(year.cost_nanousd)),
+        Fact("spent", amount(now.cost_nanousd), _beside(now.cost_nanousd, past.cost_nanousd, earlier)),
+        Fact("year to date", amount(year.cost_nanousd)),
         Fact("steps", f"{now.steps:,}", f"{past.steps:,} in {earlier}" if past.steps else ""),
         Fact(
             "without an owner",
-            _amount(now.unattributed_nanousd),
+            amount(now.unattributed_nanousd),
             f"{percent(share(now.unattributed_nanousd, now.cost_nanousd))} of it"
             if now.cost_nanousd > 0
             else "",
@@ -67,7 +68,7 @@ def owned(unattributed_nanousd: int, cost_nanousd: int) -> str:
     if unattributed_nanousd == cost_nanousd:
         return "None of it has an owner: every step lacks required tags."
     of_it = f", {percent(unattributed_nanousd / cost_nanousd)} of it," if cost_nanousd > 0 else ""
-    return f"{_amount(unattributed_nanousd)}{of_it} has no owner: required tags are missing."
+    return f"{amount(unattributed_nanousd)}{of_it} has no owner: required tags are missing."
 
 
 def certainty(books: Books, period: Period) -> tuple[str, ...]:
@@ -104,11 +105,12 @@ def rhythm(series: pd.DataFrame) -> tuple[str, ...]:
         return ()
     workday, weekend = (sum(found.values()) // len(found) for found in (days[False], days[True]))
     return (
-        f"A workday with spending cost {_amount(workday)} on average, a day of a weekend {_amount(weekend)}.",
+        f"A workday with spending cost {amount(workday)} on average, a day of a weekend {amount(weekend)}.",
     )
 
 
-def _nothing(books: Books, period: Period) -> str:
+def nothing(books: Books, period: Period) -> str:
+    """That nothing was spent in a period, and when something was."""
     span = books.span()
     when = f"{named(period, books.zone)} ({books.zone})"
     if span is None:
@@ -125,7 +127,3 @@ def _beside(now: int, past: int, earlier: str) -> str:
     return (
         f"{percent(change(now, past), signed=True)} beside {earlier}" if past > 0 else f"nothing in {earlier}"
     )
-
-
-def _amount(nanousd: int) -> str:
-    return dollars(nanousd, places_of([nanousd]))
