@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
@@ -111,6 +111,24 @@ class Report:
     def when(self) -> str:
         """The period for people, such as `2026-08 (Europe/Berlin)`."""
         return f"{named(self.period, self.zone)} ({self.zone})"
+
+    def only(self, *names: str) -> Report:
+        """The same report with some of its columns, where there is no room for all.
+
+        Raises:
+            ValueError: It has no such column.
+        """
+        there = {column.name: column for column in self.columns}
+        if unknown := [name for name in names if name not in there]:
+            raise ValueError(
+                f"expected columns of the report {self.name} ({', '.join(there)}), found {', '.join(unknown)}"
+            )
+        return replace(
+            self,
+            frame=self.frame[list(names)],
+            columns=tuple(there[name] for name in names),
+            totals={name: total for name, total in self.totals.items() if name in names},
+        )
 
     @property
     def is_empty(self) -> bool:

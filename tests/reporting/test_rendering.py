@@ -152,6 +152,15 @@ def test_an_empty_report_is_written_too(tmp_path: Path) -> None:
     assert shown(empty).rows == []
 
 
+def test_a_report_with_fewer_columns_is_the_same_report() -> None:
+    """Its totals are those of the columns that are left."""
+    assert shown(report().only("share", "feature")).headings == ["share", "feature"]
+    assert report().only("feature").totals == {}
+    assert report().only("feature", "cost_nanousd").totals == {"cost_nanousd": 13_340_000_000}
+    with pytest.raises(ValueError, match=r"expected columns of the report test \(feature, .*\), found costs"):
+        report().only("costs")
+
+
 def test_integers_never_pass_through_a_float() -> None:
     """A frame does not take what may have lost a nano-dollar."""
     with pytest.raises(TypeError, match=r"cost_nanousd: expected integers, found 1\.0"):

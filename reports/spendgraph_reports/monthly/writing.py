@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 _OF_THE_WHOLE: Final = frozenset({"drivers", "showback"})
 """Reports whose first sentence is on the whole month."""
 
+_ON_THE_PAGE: Final = {
+    "variance": (
+        "budget", "scope", "window", "flags", "limit_nanousd", "spent_nanousd", "variance", "refused", "owner", "next_action"
+    )
+}  # fmt: skip
+"""The columns that fit on a page, of reports with more; the data has all."""
+
 
 def monthly_page(month: Monthly) -> str:
     """One self-contained HTML document: the summary first, then what it rests on."""
@@ -37,6 +44,7 @@ def monthly_page(month: Monthly) -> str:
 
 def _part(heading: str, report: Report) -> Report:
     """A report as a section of the page, which has said before what several of them say: the whole, and what is uncertain."""
+    report = report.only(*_ON_THE_PAGE[report.name]) if report.name in _ON_THE_PAGE else report
     findings = report.findings[1:] if report.name in _OF_THE_WHOLE else report.findings
     return replace(report, title=heading, findings=findings or report.findings, caveats=())
 

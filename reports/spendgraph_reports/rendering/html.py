@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 500
 """So many rows of a report are on a page; one more stands for the rest. Files for programs have them all."""
 
+_SENTENCE: Final = 60
+"""Text that is longer than so many characters gets room to be read."""
+
 _ZERO: Final = re.compile(r"[+-]?\$?0(\.0+)?( %)?")
 
 
@@ -154,11 +157,12 @@ class _Table(NamedTuple):
     total: list[str] | None
 
     def classes(self, at: int, text: str) -> str:
-        """The classes of a cell: where it stands, and whether it says zero, which need not catch the eye."""
+        """The classes of a cell: where it stands, whether it says zero, which need not catch the eye, or whole sentences."""
         head = self.heads[at]
         said = ["number" if head.is_number else "text"]
         said += ["starts"] if head.starts_group else []
         said += ["zero"] if head.is_number and _ZERO.fullmatch(text) else []
+        said += ["long"] if not head.is_number and len(text) > _SENTENCE else []
         return " ".join(said)
 
 
