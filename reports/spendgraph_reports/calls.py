@@ -39,7 +39,7 @@ QUARTER: Final = "quarter_us"
 _QUARTER_US: Final = 900_000_000
 _TAGS: Final = frozenset(ContextRow._fields) - {"context_id", "extra"}
 _EXTRA: Final = re.compile(r"extra\.([a-z][a-z0-9_]{0,39})")
-_TOKENS: Final = (
+TOKENS: Final = (
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",
@@ -50,7 +50,9 @@ _TOKENS: Final = (
     "audio_output_tokens",
     "image_tokens",
 )
-_FOLDED: Final = ("cost_nanousd", *_TOKENS)
+"""The counts of a step, in the order of `Usage`."""
+
+_FOLDED: Final = ("cost_nanousd", *TOKENS)
 
 CALLS: Final = f"""\
 within AS (

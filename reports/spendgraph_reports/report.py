@@ -58,6 +58,21 @@ class Column:
         return self.label or self.name.removesuffix("_nanousd").replace("_", " ")
 
 
+def expect_tags(by: Sequence[str]) -> None:
+    """Check what a report is to be by.
+
+    Raises:
+        ValueError: There is nothing, or something twice.
+    """
+    if not by or len(set(by)) != len(by):
+        raise ValueError(f"expected one or more different tags to report by, found {', '.join(by) or 'none'}")
+
+
+def tag_column(name: str) -> Column:
+    """The column of one tag or dimension."""
+    return Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report over one period.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spendgraph.budgets.windows import window_at
 from spendgraph.clock import from_us, to_us
-from spendgraph.ledger.counters import ROLLING_PARTS
+from spendgraph.ledger.asks import ROLLING_PARTS
 from spendgraph.policy import Budget
 
 HOUR_US = 3_600_000_000

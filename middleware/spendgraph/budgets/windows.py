@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us, to_us
-from spendgraph.ledger.counters import ROLLING_PARTS
+from spendgraph.ledger.asks import ROLLING_PARTS
 from spendgraph.policy.periods import rolling_us
 
 if TYPE_CHECKING:

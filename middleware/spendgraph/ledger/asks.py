@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from spendgraph.ledger.records import Record, StepRow
@@ -13,6 +13,9 @@ WindowKey = tuple[str, str, int]
 
 Draw = tuple[str, int]
 """A grant's id, and how much of it, in its unit."""
+
+ROLLING_PARTS: Final = 48
+"""A rolling period is the sum of so many windows, and of the one that is under way."""
 
 
 class Want(NamedTuple):

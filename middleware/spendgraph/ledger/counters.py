@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from spendgraph.ledger.known import KnownWindows
     from spendgraph.ledger.statements import Execute
 
-ROLLING_PARTS: Final = 48
-"""A rolling period is the sum of so many windows, and of the one that is under way."""
-
 _FIND: Final = "SELECT window_id FROM windows WHERE budget = ? AND scope = ? AND start_us = ?"
 
 _OPEN: Final = """\

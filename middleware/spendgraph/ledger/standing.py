@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from spendgraph.ledger.asks import ROLLING_PARTS
 from spendgraph.ledger.budget_history import GRANTED, read_windows
-from spendgraph.ledger.counters import ROLLING_PARTS
 
 if TYPE_CHECKING:
     import sqlite3

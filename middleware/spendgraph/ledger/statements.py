@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from spendgraph.ledger.counters import ROLLING_PARTS
+from spendgraph.ledger.asks import ROLLING_PARTS
 from spendgraph.ledger.records import (
     ContextRow,
     DecisionRow,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from spendgraph.ledger.counters import ROLLING_PARTS
+from spendgraph.ledger.asks import ROLLING_PARTS
 from spendgraph.notify import messages
 from spendgraph.notify.thresholds import has_fallen, is_too_fast, rearms_at, rolling_sums
 

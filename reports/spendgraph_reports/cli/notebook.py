@@ -10,7 +10,7 @@ import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, JsonOption, LedgerOption, misused, policy_path
 from spendgraph.cli.output import plain, print_json
-from spendgraph_reports.cli.offering import opened, period_of
+from spendgraph_reports.cli.offering import TimezoneOption, WhosePolicyOption, opened, period_of
 from spendgraph_reports.errors import ReportsUnavailable
 
 _NEEDED: Final = ("matplotlib", "nbclient", "nbformat", "ipykernel", "mistune")
@@ -40,18 +40,8 @@ def notebook(
         str | None,
         typer.Option("--to", metavar="DATE", help="The day that is not in it any more; now, when not given."),
     ] = None,
-    timezone: Annotated[
-        str, typer.Option("--timezone", envvar="SPENDGRAPH_TIMEZONE", help="Whose days and months are meant.")
-    ] = "UTC",
-    policy: Annotated[
-        Path | None,
-        typer.Option(
-            "--policy",
-            "-p",
-            envvar="SPENDGRAPH_POLICY",
-            help="Whose mappings and splits say who pays; spendgraph.yaml here, when there is one.",
-        ),
-    ] = None,
+    timezone: TimezoneOption = "UTC",
+    policy: WhosePolicyOption = None,
     code: Annotated[bool, typer.Option("--code", help="Show the notebook's code too.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -11,7 +11,7 @@ from spendgraph_reports.amounts import dollars, percent, share
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean
 from spendgraph_reports.economics.tasks import expect_tags, pruned, tasks_of, tasks_without_steps, unsplit
-from spendgraph_reports.report import Column, Report, frame_of
+from spendgraph_reports.report import Column, Report, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -122,10 +122,7 @@ def completion(books: Books, period: Period, *, by: Sequence[str] = ("feature",)
             found.items(), key=lambda item: (-ledger.get(item[0][0], 0), item[0][0], _ORDER[item[0][1]])
         )
     ]
-    names = (
-        Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by
-    )
-    columns = (*names, *COLUMNS)
+    columns = (*map(tag_column, by), *COLUMNS)
     return Report(
         name="completion",
         title="How tasks ended" + (f", by {', '.join(name.replace('_', ' ') for name in by)}" if by else ""),

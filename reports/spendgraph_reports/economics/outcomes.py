@@ -11,7 +11,7 @@ from spendgraph_reports.amounts import dollars, percent, places_of, share
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean
 from spendgraph_reports.economics.tasks import expect_tags, tasks_of, tasks_without_steps, unsplit
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -115,10 +115,7 @@ def outcomes(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) 
         for key, sums in found.items()
     ]
     rows.sort(key=lambda row: (-row["cost_nanousd"], -row["ledger_nanousd"], *(row[name] for name in by)))
-    names = (
-        Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by
-    )
-    columns = (*names, *COLUMNS)
+    columns = (*map(tag_column, by), *COLUMNS)
     return Report(
         name="outcomes",
         title="Cost per successful outcome"

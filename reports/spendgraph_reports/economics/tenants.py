@@ -11,7 +11,7 @@ from spendgraph_reports.amounts import dollars, percent, share
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean, times
 from spendgraph_reports.economics.tasks import tasks_of
-from spendgraph_reports.report import Column, Report, frame_of
+from spendgraph_reports.report import Column, Report, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -84,7 +84,7 @@ def tenants(
             }
         )
     rows.sort(key=lambda row: (-row["cost_nanousd"], row[per]))
-    columns = (Column(per, "text", f"The {per}; empty where none was given."), *COLUMNS)
+    columns = (tag_column(per), *COLUMNS)
     found = books.reader.task_costs(since=period.since_us, until=period.until_us, quantiles=())
     return Report(
         name="tenants",

@@ -11,7 +11,7 @@ from spendgraph_reports.amounts import dollars, percent, places_of
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean, top_share
 from spendgraph_reports.economics.tasks import expect_tags, tasks_of, unsplit, whole_tasks
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -80,10 +80,7 @@ def unit_economics(
     for row in rows:
         row["other_nanousd"] = row["ledger_nanousd"] - row["cost_nanousd"]
     rows.sort(key=lambda row: (-row["cost_nanousd"], -row["ledger_nanousd"], *(row[name] for name in by)))
-    names = (
-        Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by
-    )
-    columns = (*names, *COLUMNS)
+    columns = (*map(tag_column, by), *COLUMNS)
     return Report(
         name="unit-economics",
         title=f"Cost per {per}" + (f" by {', '.join(name.replace('_', ' ') for name in by)}" if by else ""),

@@ -17,7 +17,7 @@ from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import CALLS, QUARTER, bounds, columns, pruned
 from spendgraph_reports.months import before, closed, named
 from spendgraph_reports.period import Period, midnight
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, expect_tags, frame_of, tag_column
 
 DAY: Final = "day"
 """In `by` it is a day of the books' time zone, and a row is compared with the day before."""
@@ -104,8 +104,7 @@ def cache(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> 
     Raises:
         ValueError: There is no such name, or the period has no end.
     """
-    if not by or len(set(by)) != len(by):
-        raise ValueError(f"expected one or more different tags to report by, found {', '.join(by) or 'none'}")
+    expect_tags(by)
     is_daily = DAY in by
     earlier = _day_before(period, books.zone) if is_daily else before(period, books.zone)
     found, past = _sums(books, by, period), _sums(books, by, earlier)
@@ -123,12 +122,7 @@ def cache(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> 
         rows.sort(key=lambda row: (-row["input_tokens"], *(row[name] for name in by)))
     totals = _totals(_sums(books, (), period)) | {"writing_nanousd": _writing(books, (), period).get((), 0)}
     all_columns = (
-        *(
-            Column(name, "day", f"A day in {books.zone}.")
-            if name == DAY
-            else Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.")
-            for name in by
-        ),
+        *(Column(name, "day", f"A day in {books.zone}.") if name == DAY else tag_column(name) for name in by),
         *COLUMNS,
     )
     return Report(

@@ -14,24 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.ledger.records import TOKEN_KINDS
 from spendgraph.pricing import Price, Usage
-from spendgraph_reports.calls import bounds, columns
+from spendgraph_reports.calls import TOKENS, bounds, columns
 
 if TYPE_CHECKING:
     from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
 
-_TOKENS: Final = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-    "image_tokens",
-)
-"""The counts of a step, in the order of `Usage`."""
 
 SUMS: Final = (
     "actual_nanousd",
@@ -55,7 +43,7 @@ named AS (
     AND kind IN ({_KINDS}) AND model IN (SELECT model FROM named)
 ), late AS (
   SELECT corrects_step_id, arg_max(price_id, seq) AS price_id, any_value(context_id) AS context_id, any_value(kind) AS kind,
-    sum(cost_nanousd)::BIGINT AS cost_nanousd, {", ".join(f"sum({name})::BIGINT AS {name}" for name in _TOKENS)}
+    sum(cost_nanousd)::BIGINT AS cost_nanousd, {", ".join(f"sum({name})::BIGINT AS {name}" for name in TOKENS)}
   FROM within WHERE entry = 'correction' GROUP BY corrects_step_id
 )"""
 
@@ -90,7 +78,7 @@ def calls_of(books: Books, models: Sequence[str], by: Sequence[str], period: Per
     Raises:
         QueryError: The question failed.
     """
-    counted = ", ".join(f"s.{name} + coalesce(k.{name}, 0)" for name in _TOKENS)
+    counted = ", ".join(f"s.{name} + coalesce(k.{name}, 0)" for name in TOKENS)
     found = books.stream(
         f"WITH {_MODEL} SELECT {columns(by)}s.started_us AS at_, s.provider AS provider_, s.service_tier AS tier_,"
         " coalesce(k.price_id, s.price_id) AS price_, s.status <> 'cache_hit' AS is_sent_,"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgraph_reports.amounts import dollars, percent, share
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import called, pruned
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, expect_tags, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -97,8 +97,7 @@ def waste(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> 
     Raises:
         ValueError: There is no such name, or the period has no end.
     """
-    if not by or len(set(by)) != len(by):
-        raise ValueError(f"expected one or more different tags to report by, found {', '.join(by) or 'none'}")
+    expect_tags(by)
     found = _sums(books, by, period)
     rows: list[dict[str, Any]] = [
         {
@@ -111,10 +110,7 @@ def waste(books: Books, period: Period, *, by: Sequence[str] = ("feature",)) -> 
     ]
     rows.sort(key=lambda row: (-row["waste_nanousd"], -row["cost_nanousd"], *(row[name] for name in by)))
     totals = _sums(books, (), period).get((), dict.fromkeys(_ADDS, 0))
-    names = (
-        Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by
-    )
-    columns = (*names, *COLUMNS)
+    columns = (*map(tag_column, by), *COLUMNS)
     return Report(
         name="waste",
         title=f"Paid for nothing, by {', '.join(name.replace('_', ' ') for name in by)}",

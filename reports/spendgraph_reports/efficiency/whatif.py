@@ -12,7 +12,7 @@ from spendgraph_reports.amounts import change, dollars, percent
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.calls import pruned
 from spendgraph_reports.efficiency.repricing import SUMS, Repricing, calls_of
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, expect_tags, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -80,8 +80,7 @@ def whatif(
     Raises:
         ValueError: There is no such name, nobody has said a price of the other model, or the period has no end.
     """
-    if not by or len(set(by)) != len(by):
-        raise ValueError(f"expected one or more different tags to report by, found {', '.join(by) or 'none'}")
+    expect_tags(by)
     booked = books.rows(["model"], period, sums=("cost_nanousd",), kind=sorted(TOKEN_KINDS))
     models = sorted(row["model"] for row in booked if is_edition(row["model"], model))
     kept = {row["price_id"]: Price.kept(row) for row in books.reader.prices()}
@@ -123,10 +122,7 @@ def whatif(
         *(books.caveats(period, model=models, kind=sorted(TOKEN_KINDS)) if models else ()),
         *gone,
     )
-    names = (
-        Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by
-    )
-    columns = (*names, *COLUMNS)
+    columns = (*map(tag_column, by), *COLUMNS)
     return Report(
         name="whatif",
         title=f"{model} at the prices of {as_}, by {', '.join(name.replace('_', ' ') for name in by)}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgraph_reports.amounts import change, dollars, percent
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import before, named
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, expect_tags, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -66,8 +66,7 @@ def drivers(books: Books, period: Period, *, by: Sequence[str] = ("feature",), *
     Raises:
         ValueError: There is no such name, or the period has no end.
     """
-    if not by or len(set(by)) != len(by):
-        raise ValueError(f"expected one or more different tags to report by, found {', '.join(by) or 'none'}")
+    expect_tags(by)
     earlier = before(period, books.zone)
     found: defaultdict[tuple[str, ...], dict[str, int]] = defaultdict(
         lambda: {"cost_nanousd": 0, "steps": 0, "before_nanousd": 0, "steps_before": 0}
@@ -85,7 +84,7 @@ def drivers(books: Books, period: Period, *, by: Sequence[str] = ("feature",), *
     rows.sort(key=lambda row: (-abs(row["moved_nanousd"]), -row["cost_nanousd"], *(row[name] for name in by)))
     now, past = books.doubts(period, by=by, **filters), books.doubts(earlier, by=by, **filters)
     columns = (
-        *(Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by),
+        *map(tag_column, by),
         *COLUMNS,
     )
     moved = now.cost_nanousd - past.cost_nanousd

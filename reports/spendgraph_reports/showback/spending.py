@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spendgraph_reports.amounts import change, dollars, percent, share
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import before, named, year_to_date
-from spendgraph_reports.report import UNNAMED, Column, Report, frame_of
+from spendgraph_reports.report import UNNAMED, Column, Report, expect_tags, frame_of, tag_column
 
 if TYPE_CHECKING:
     from spendgraph_reports.period import Period
@@ -87,8 +87,7 @@ def showback(books: Books, period: Period, *, by: Sequence[str] = ("team",), **f
     Raises:
         ValueError: There is no such name, or the period has no end.
     """
-    if not by or len(set(by)) != len(by):
-        raise ValueError(f"expected one or more different tags to report by, found {', '.join(by) or 'none'}")
+    expect_tags(by)
     earlier, year = before(period, books.zone), year_to_date(period, books.zone)
     found: defaultdict[tuple[str, ...], dict[str, Any]] = defaultdict(lambda: dict.fromkeys(_ADDS, 0))
     for row in books.rows(by, period, sums=_OWN, **filters):
@@ -111,10 +110,7 @@ def showback(books: Books, period: Period, *, by: Sequence[str] = ("team",), **f
         for key, row in found.items()
     ]
     rows.sort(key=lambda row: (-row["cost_nanousd"], -row["before_nanousd"], *(row[name] for name in by)))
-    names = (
-        Column(name, "text", f"The {name.replace('_', ' ')}; empty where none was given.") for name in by
-    )
-    columns = (*names, *COLUMNS)
+    columns = (*map(tag_column, by), *COLUMNS)
     return Report(
         name="showback",
         title=f"Spending by {', '.join(name.replace('_', ' ') for name in by)}",
