@@ -45,7 +45,11 @@ schema: $(VENV)/dev.stamp ## write ledger.db-schema and the policy's reference a
 	@$(BIN)/python docs/generate.py
 
 notebooks: $(VENV)/dev.stamp ## run every notebook top to bottom on a generated history, each to a page in .demo/
-	@test -f .demo/notebooks.db || $(BIN)/spendgraph demo --history 21d --ledger .demo/notebooks.db
+	@test -f .demo/notebooks.db || { \
+	  $(BIN)/spendgraph demo --history 21d --ledger .demo/notebooks.db; \
+	  $(BIN)/spendgraph import contracts .demo/notebooks.contracts.csv --ledger .demo/notebooks.db; \
+	  $(BIN)/spendgraph import plans .demo/notebooks.plans.csv --ledger .demo/notebooks.db; \
+	}
 	@for notebook in notebooks/*.ipynb; do \
 	  name=$$(basename "$$notebook" .ipynb); \
 	  $(BIN)/spendgraph report notebook "$$name" --ledger .demo/notebooks.db --timezone Europe/Berlin --output ".demo/$$name.html"; \

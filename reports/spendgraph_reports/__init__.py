@@ -3,7 +3,8 @@
 It reads ledgers and never imports what runs inside an agent. `spendgraph_reports.exports` writes steps as CSV, JSON and
 Parquet and costs in FOCUS, `spendgraph_reports.imports` brings contracts, plans and invoices in,
 `spendgraph_reports.reconcile` compares, `spendgraph_reports.economics` and `spendgraph_reports.outliers` say what it costs
-to get something done, `spendgraph_reports.organisation` applies reorganisations to sums,
+to get something done, `spendgraph_reports.rendering` writes pages and files, `spendgraph_reports.plots` draws,
+`spendgraph_reports.notebooks` runs notebooks, `spendgraph_reports.organisation` applies reorganisations to sums,
 `spendgraph_reports.engine` asks DuckDB.
 """
 

@@ -29,6 +29,7 @@ from spendgraph_reports.rendering import (
     Section,
     fragment,
     page,
+    style,
     to_html,
     write_page,
 )
@@ -133,6 +134,18 @@ def test_a_page_is_the_same_every_time() -> None:
     """Two people who make it have one file."""
     shown = report([3, 4])
     assert page("A test", [shown]) == page("A test", [shown])
+
+
+def test_the_style_for_other_peoples_pages_stays_within_our_parts() -> None:
+    """A notebook keeps its own looks: nothing applies outside of `class="spendgraph"`, and braces close."""
+    sheet = style()
+    assert sheet.startswith(".spendgraph { & {")
+    assert ":root" not in sheet
+    depth, outside = 0, ""
+    for character in sheet:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        outside += character if depth == 0 else ""
+    assert (depth, outside) == (0, ".spendgraph }")
 
 
 def test_hostile_tags_are_text_wherever_they_stand(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us
 from spendgraph_reports.amounts import change, percent, share
+from spendgraph_reports.books import of_one_moment
 from spendgraph_reports.months import before, closed, named, year_to_date
 from spendgraph_reports.plots.rows import amounts_of, names_of
 from spendgraph_reports.plots.scales import amount
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from spendgraph_reports.report import Report
 
 
+@of_one_moment
 def conclusion(books: Books, period: Period) -> tuple[str, ...]:
     """What a reader should know who reads nothing else, the most important first."""
     doubts = books.doubts(period)
@@ -37,6 +39,7 @@ def conclusion(books: Books, period: Period) -> tuple[str, ...]:
     )
 
 
+@of_one_moment
 def facts(books: Books, period: Period) -> Facts:
     """The figures that go with it."""
     now, past = books.doubts(period), books.doubts(before(period, books.zone))

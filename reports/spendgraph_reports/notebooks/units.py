@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from spendgraph_reports.amounts import percent, share
+from spendgraph_reports.books import of_one_moment
 from spendgraph_reports.economics import completion, margin, outcomes, tenants, unit_economics
 from spendgraph_reports.notebooks.showing import table
 from spendgraph_reports.notebooks.spend import nothing, owned
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from spendgraph_reports.report import Report
 
 
+@of_one_moment
 def conclusion(books: Books, period: Period) -> tuple[str, ...]:
     """What a reader should know who reads nothing else, the most important first."""
     doubts = books.doubts(period)
@@ -37,20 +39,18 @@ def conclusion(books: Books, period: Period) -> tuple[str, ...]:
     )
 
 
+@of_one_moment
 def facts(books: Books, period: Period) -> Facts:
     """The figures that go with it."""
     counts = task_costs(books, period)
     ended, done = completion(books, period, by=[]), outcomes(books, period, by=[])
+    tasks = ended.totals["tasks"]
     finished = ended.frame.loc[ended.frame["state"] == "finished", "tasks"].sum()
     successes = done.totals["successes"]
     reported = successes + done.totals["failures"]
     said = [
         Fact("spent", amount(books.doubts(period).cost_nanousd)),
-        Fact(
-            "tasks",
-            f"{ended.totals['tasks']:,}",
-            f"{percent(share(int(finished), ended.totals['tasks']))} finished",
-        ),
+        Fact("tasks", f"{tasks:,}", f"{percent(share(int(finished), tasks))} finished" if tasks else ""),
     ]
     if counts:
         said.append(
@@ -73,6 +73,7 @@ def task_costs(books: Books, period: Period) -> Counter[int]:
     return Counter(row["cost_nanousd"] for row in rows)
 
 
+@of_one_moment
 def margins(books: Books, period: Period) -> tuple[Report | str, ...]:
     """What tenants pay beside what they cost, to be shown; of whole days, as contracts are."""
     earned = _margin(books, period)

@@ -13,7 +13,7 @@ from spendgraph_reports.months import named
 from spendgraph_reports.plots.palette import MUTED, SERIES
 from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.rows import amounts_of, names_of
-from spendgraph_reports.plots.scales import amount, amounts, fitting
+from spendgraph_reports.plots.scales import amount, amounts, fitting, ticks, usd_labels
 from spendgraph_reports.plots.sheet import SMALL, dot, line, name_of, sheet, widest, width_of, write
 
 if TYPE_CHECKING:
@@ -83,10 +83,12 @@ def _draw(rows: list[_Moved], was: str, is_: str, width: int) -> Figure:
     ]
     ratios = ["" if is_narrow else percent(change(row.now, row.before), signed=True) for row in rows]
     ends = [end / 1e9 for row in rows for end in (row.before, row.now)]
-    left = max(widest(names) + 18, 40)
-    after = widest(by) + (0 if is_narrow else widest(ratios, SMALL) + 14) + 16
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    half = widest(usd_labels(ticks(low, high)), SMALL) / 2 + 6  # the outermost labels stand astride the ends
+    left = max(widest(names) + 18, half)
+    after = max(widest(by) + (0 if is_narrow else widest(ratios, SMALL) + 14) + 16, half)
     inside = width - left - after
-    below, labels = fitting(min([0.0, *ends]), max([0.0, *ends]), inside)
+    below, labels = fitting(low, high, inside)
     per_usd = inside / (below[-1] - below[0])
     heads = _heads(rows[0], (was, is_), lambda usd: left + (usd - below[0]) * per_usd, width)
     top = 30 + max(up for _, _, up in heads) - 19

@@ -158,7 +158,10 @@ def _name_bands(
     order = sorted(range(len(bands)), key=lambda at: middles[at])
     places = apart([middles[at] for at in order], 36 * up, low + 8 * up, high - 8 * up)
     for place, at in zip(places, order, strict=True):
-        line(axes, [last - 0.08, last + leader * across], [middles[at], place], bands[at].colour)
+        if bands[at].nanousd[-1]:
+            line(axes, [last - 0.08, last + leader * across], [middles[at], place], bands[at].colour)
+        else:  # nothing there to lead to, as in the rest of a month that is not over
+            line(axes, [last + leader * across * part for part in (0.3, 1)], [place, place], bands[at].colour)
         name, total = labels[at]
         write(axes, last, place, name, shift=(leader + 5, 7))
         write(axes, last, place, total, shift=(leader + 5, -8), colour=MUTED, size=SMALL)

@@ -115,6 +115,7 @@ def _mark(axes: Axes, text: str, cost: int, row: int, room: tuple[float, float],
     line(axes, [cost, cost], [0, ceiling * (1 + up / height)], SERIES[1])
     wanted = width_of(text) + 6
     is_left = room[0] >= wanted and (row == 0 or room[1] < wanted)
-    write(
-        axes, cost, ceiling, text, shift=(-6 if is_left else 6, up - 6), align="right" if is_left else "left"
-    )
+    beside = (
+        -6.0 if is_left else min(6.0, room[1] - wanted + 6)
+    )  # where neither side has room, across the line
+    write(axes, cost, ceiling, text, shift=(beside, up - 6), align="right" if is_left else "left")
