@@ -76,9 +76,11 @@ def open_windows(
     execute: Execute, wants: tuple[Want, ...], known: KnownWindows
 ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
     """The ids of windows, which are opened if nobody has asked for them yet, and their counters."""
-    windows = known.all_of(wants)
-    if windows is None:
+    together = known.all_of(wants)
+    if together is None:
         windows = tuple(known.one(want) or window_id(execute, want) for want in wants)
+    else:
+        windows = together.windows
     sql = statements(len(windows)).counters
     counters = {row[0]: row for row in execute(sql, windows)}
     if len(counters) < len(windows):  # somebody has pruned what was known

@@ -7,7 +7,7 @@ take every row without a word, so each transaction looks at it first: 1 us besid
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from spendgraph.errors import LedgerError, LedgerUnavailable
 from spendgraph.ledger.connection import is_whole, open_writer
@@ -73,7 +73,8 @@ class Handle:
             LedgerUnavailable: As `open`.
         """
         connection = self.open()
-        self._require_place()
+        if not self.is_in_place():
+            self._leave()
         return connection
 
     def is_in_place(self) -> bool:
@@ -104,7 +105,8 @@ class Handle:
             self.open()
             execute = self._execute
             assert execute is not None
-        self._require_place()
+        if not self.is_in_place():
+            self._leave()
         execute("BEGIN IMMEDIATE")
         try:
             result = work(execute)
@@ -127,10 +129,9 @@ class Handle:
         if connection is not None:
             connection.close()
 
-    def _require_place(self) -> None:
-        if not self.is_in_place():
-            self.close()
-            raise OSError("its file was moved, deleted, replaced or cut short")
+    def _leave(self) -> NoReturn:
+        self.close()
+        raise OSError("its file was moved, deleted, replaced or cut short")
 
     def _check_not_emptied(self) -> None:
         """Opening an empty file would make a ledger in which nothing was ever spent."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from spendgraph.ledger.at_once import AtOnce, at_once
 
 if TYPE_CHECKING:
     from spendgraph.ledger.asks import Want, WindowKey
 
 _MOST: Final = 10_000
+
+
+class Together(NamedTuple):
+    """Windows that are asked for together: their ids, and the statement that takes room in all, if there is one."""
+
+    windows: tuple[int, ...]
+    at_once: AtOnce | None
 
 
 class KnownWindows:
@@ -21,10 +30,10 @@ class KnownWindows:
 
     def __init__(self) -> None:
         self._ids: dict[WindowKey, int] = {}
-        self._together: dict[tuple[Want, ...], tuple[int, ...]] = {}
+        self._together: dict[tuple[Want, ...], Together] = {}
 
-    def all_of(self, wants: tuple[Want, ...]) -> tuple[int, ...] | None:
-        """The ids of all of these windows, if they were remembered together."""
+    def all_of(self, wants: tuple[Want, ...]) -> Together | None:
+        """All of these windows, if they were remembered together."""
         return self._together.get(wants)
 
     def one(self, want: Want) -> int | None:
@@ -33,13 +42,16 @@ class KnownWindows:
 
     def remember(self, wants: tuple[Want, ...], windows: tuple[int, ...]) -> None:
         """Keep ids, the first of which belong to these windows in their order; they must be committed."""
+        known = self._together.get(wants)
+        if known is not None and known.windows is windows:
+            return
         windows = windows[: len(wants)]
-        if self._together.get(wants) == windows:
+        if known is not None and known.windows == windows:
             return
         if len(self._ids) + len(self._together) > _MOST:
             self.clear()
         self._ids.update(zip((want[:3] for want in wants), windows, strict=True))
-        self._together[wants] = windows
+        self._together[wants] = Together(windows, at_once(wants, windows))
 
     def clear(self) -> None:
         """Forget all: the file may be another one."""

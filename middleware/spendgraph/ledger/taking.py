@@ -4,10 +4,8 @@ Everything here is part of a transaction that somebody else begins and commits, 
 `holds` say, so that every counter can be derived again.
 """
 
-# ruff: noqa: S608 - every name in these statements is written in this package
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -25,16 +23,6 @@ if TYPE_CHECKING:
 _HOLD: Final = """\
 INSERT INTO holds (hold_id, holder, windows, held_nanousd, held_tokens, step, lease_until_us)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
-
-
-@cache
-def _take_if(units: tuple[str, ...]) -> str:
-    """The SQL that takes room in windows if in each no more is spent and held, in its unit, than a bound."""
-    fits = (
-        f"NOT EXISTS (SELECT 1 FROM windows WHERE window_id = ? AND spent_{unit} + held_{unit} > ?)"
-        for unit in units
-    )
-    return " AND ".join((statements(len(units)).take, *fits))
 
 
 def reserve(
@@ -115,18 +103,13 @@ def _take_at_once(execute: Execute, ask: Ask, known: KnownWindows) -> tuple[int,
 
     One statement asks and takes. `None` says that it has to be looked at closely, and that nothing was changed.
     """
-    windows = known.all_of(ask.wants)
-    if windows is None or ask.is_question or ask.envelopes or ask.opens is not None:
+    together = known.all_of(ask.wants)
+    if together is None or ask.is_question or ask.envelopes or ask.opens is not None:
         return None
-    amounts = {"nanousd": ask.nanousd, "tokens": ask.tokens, "calls": 1}
-    bounds: list[int] = []
-    for want, window_id in zip(ask.wants, windows, strict=True):
-        if want.limit is None or want.since_us is not None:
-            return None
-        bound = want.limit - amounts[want.unit]
-        bounds += window_id, min(bound, want.notes[0] - 1) if want.notes else bound
-    sql = _take_if(tuple(want.unit for want in ask.wants))
-    taken = execute(sql, (ask.nanousd, ask.tokens, 1, *windows, *bounds)).rowcount
+    windows, statement = together
+    if statement is None:
+        return None
+    taken = execute(statement.sql, (ask.nanousd, ask.tokens, 1, *statement.parameters)).rowcount
     if taken == len(windows):
         return windows
     if taken > 0:  # somebody has pruned what was known
@@ -144,7 +127,8 @@ def _hold(
     drawn: tuple[tuple[str, int], ...] = (),
 ) -> Hold:
     """Write down for what room was taken."""
-    _write_first(execute, ask)
+    if ask.first:
+        _write_first(execute, ask)
     step_id, step = ask.step.step_id, orjson.dumps(tuple(ask.step)).decode()
     held_by = (step_id, holder, orjson.dumps(windows).decode())
     execute(_HOLD, (*held_by, ask.nanousd, ask.tokens, step, now_us + LEASE_US))
