@@ -222,10 +222,9 @@ class LedgerThread:
         writer = self._writer
         waiting: list[Request] = []
         due: float | None = None  # when what is queued is written, if nobody has it written before
-        kept = time.monotonic()
+        now = kept = time.monotonic()
         pauses: Pauses | None = None
         while True:
-            now = time.monotonic()
             if not writer.keeps_holds:
                 kept = now
             elif now - kept >= keeping.KEEP_S:  # however much else there is to do
@@ -233,10 +232,13 @@ class LedgerThread:
                 now = kept = time.monotonic()
             message = None
             if due is None or now < due:
-                rest = [until - now for until in (due, self._keep_at(kept)) if until is not None]
+                rest = None if due is None else due - now
+                if writer.keeps_holds and (rest is None or kept + keeping.KEEP_S - now < rest):
+                    rest = kept + keeping.KEEP_S - now
                 try:
-                    message = self._wake.get(timeout=min(rest) if rest else None)
+                    message = self._wake.get(timeout=rest)
                 except Empty:
+                    now = time.monotonic()
                     continue
             if isinstance(message, _Stop):
                 for request in waiting:  # whoever waits for an answer gets one
@@ -244,11 +246,16 @@ class LedgerThread:
                 return
             if isinstance(message, _Later):
                 # Whatever comes first, the next signal or that moment, has them written.
-                later = time.monotonic() + _DEFER_S
-                due = later if due is None else min(due, later)
+                now = time.monotonic()
+                due = now + _DEFER_S if due is None else min(due, now + _DEFER_S)
                 continue
             if message is not None and not message.waits:
-                message.reply(self._answer(message))
+                answer = self._answer(message)
+                # Whoever waits wakes up with the reply, and for the interpreter's lock until this thread sleeps again:
+                # what else there is to do is done before.
+                now = time.monotonic()
+                message.reply(answer)
+                del answer  # an error keeps alive the frames of whoever raises it, prompts and all
                 continue
             # Before the queue is looked at: who posts later signals again.
             self._signalled = self._deferred = False
@@ -261,7 +268,8 @@ class LedgerThread:
                     is_safe = writer.journal.is_ready or pauses.waited_s < UNSAFE_S
                     if not is_safe or len(writer.queued) > QUEUED_AT_MOST:
                         writer.put_aside(problem)
-                    due = time.monotonic() + pauses.next()
+                    now = time.monotonic()
+                    due = now + pauses.next()
                     continue
                 due = time.monotonic() + random.uniform(0.001, 0.01)  # noqa: S311 - no secret
             else:
@@ -273,9 +281,7 @@ class LedgerThread:
             for request in waiting:
                 request.reply(problem or self._answer(request))
             waiting.clear()
-
-    def _keep_at(self, kept: float) -> float | None:
-        return kept + keeping.KEEP_S if self._writer.keeps_holds else None
+            now = time.monotonic()
 
     def _answer(self, request: Request) -> object:
         if request.act is None:
