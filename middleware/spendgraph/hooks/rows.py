@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import TOKEN_KINDS, CostBasis, StepRow, StepStatus
@@ -169,20 +169,18 @@ class StepRows:
         self, step: OpenStep, ended_us: int, nanousd: int, tokens: int, ending: Ending | None = None
     ) -> StepRow:
         """The row of a step whose end is not heard, at all that was held for it."""
-        ending = ending or Ending(ended_us, "cancelled")
         answered = min(step.max_output_tokens or tokens, tokens)
-        return self._row(
-            step,
-            ending,
-            nanousd,
-            "upper_bound",
-            ending.status,
-            UNHEARD,
-            Usage(input_tokens=tokens - answered, output_tokens=answered) if tokens else _NO_USAGE,
-            _NOTHING_REPORTED,
-            provider=step.provider,
-            model=step.model,
-        )
+        recorded_us, status, owner, error_class = ended_us, "cancelled", "", ""
+        if ending is not None:
+            recorded_us, status, owner = ending.recorded_us or ended_us, ending.status, ending.owner
+            error_class = _class_name(ending.error)
+        # Every reservation makes one: without a usage and all else that an end has to say.
+        begun = self._begun(step, ended_us, recorded_us, step.provider, step.model, "", "", owner)
+        heard = (
+            tokens - answered, answered, 0, 0, 0, 0, 0, 0, 0, None, "", nanousd, "upper_bound",
+            step.estimate_nanousd, step.reserved_nanousd, 0, None, UNHEARD, status, error_class,
+        )  # fmt: skip
+        return StepRow._make(begun + heard)
 
     def _row(
         self,
@@ -202,35 +200,17 @@ class StepRows:
         quantity: float | None = None,
         unit: str = "",
     ) -> StepRow:
-        place = step.place
-        error = ending.error
-        # By position, in the order of the columns: by name it takes three times as long.
-        return StepRow(
-            step.step_id,
-            place.task.task_id,
-            step.kind,
-            place.context.context_id,
-            step.started_us,
+        begun = self._begun(
+            step,
             ending.ended_us,
-            ending.recorded_us or ending.ended_us,  # recorded_us
-            "charge",  # entry
-            None,  # corrects_step_id
-            place.parent_step_id,
-            place.thread_id,
-            place.graph,
-            place.node,
-            place.path,
-            place.checkpoint_ns,
-            place.attempt,
-            int(step.is_replay),  # is_replay
-            step.name,
+            ending.recorded_us or ending.ended_us,
             provider,
-            step.model,  # model_requested
             model,
             reported.service_tier,
             reported.response_id,
-            ending.owner or self._owner(step.kind, step.name, place),  # owner_team
-            place.missing or "",  # missing_tags
+            ending.owner,
+        )
+        heard = (
             usage.input_tokens,
             usage.output_tokens,
             usage.cache_read_tokens,
@@ -250,7 +230,50 @@ class StepRows:
             price_id,
             note,  # usage_note
             status,
-            "" if error is None else type(error).__name__,  # error_class
+            _class_name(ending.error),  # error_class
+        )
+        # Tuples: 45 arguments, and even more by name, take longer than all else here.
+        return StepRow._make(begun + heard)
+
+    def _begun(
+        self,
+        step: OpenStep,
+        ended_us: int,
+        recorded_us: int,
+        provider: str,
+        model: str,
+        service_tier: str,
+        response_id: str,
+        owner: str,
+    ) -> tuple[Any, ...]:
+        """The columns of who, when and where, in their order; those behind them say how much."""
+        place = step.place
+        return (
+            step.step_id,
+            place.task.task_id,
+            step.kind,
+            place.context.context_id,
+            step.started_us,
+            ended_us,
+            recorded_us,
+            "charge",  # entry
+            None,  # corrects_step_id
+            place.parent_step_id,
+            place.thread_id,
+            place.graph,
+            place.node,
+            place.path,
+            place.checkpoint_ns,
+            place.attempt,
+            int(step.is_replay),  # is_replay
+            step.name,
+            provider,
+            step.model,  # model_requested
+            model,
+            service_tier,
+            response_id,
+            owner or self._owner(step.kind, step.name, place),  # owner_team
+            place.missing or "",  # missing_tags
         )
 
     def _doubt(self, provider: str, model: str, note: str) -> None:
@@ -266,6 +289,8 @@ class StepRows:
             )
 
     def _owner(self, kind: str, name: str, place: Place) -> str:
+        if not self._rules:
+            return place.context.team
         key = (kind, name, place.node)
         team = self._owners.get(key)
         if team is None:
@@ -282,3 +307,7 @@ class StepRows:
                 self._owners.clear()
             self._owners[key] = team
         return team or place.context.team
+
+
+def _class_name(error: BaseException | None) -> str:
+    return "" if error is None else type(error).__name__
