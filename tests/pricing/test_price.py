@@ -322,3 +322,16 @@ def test_a_price_says_whether_it_has_one_for_the_cache(book: PriceBook) -> None:
 def test_an_edition_of_a_model_has_a_date_or_version_behind_its_name(name: str, is_one: bool) -> None:
     """Another word is another model."""
     assert is_edition(name, "gpt-5") is is_one
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", "gpt-4o"), ("openai", "gpt-5-nano"), ("google_genai", "gemini-2.5-pro")],
+)
+@given(tokens=_COUNT)
+def test_plain_input_costs_what_a_usage_of_it_costs(
+    book: PriceBook, provider: str, model: str, tokens: int
+) -> None:
+    """Over a long-context threshold, and where a token costs a fraction of a nano-dollar."""
+    price = _price(book, provider, model)
+    assert price.of_input(tokens) == price.cost(Usage(input_tokens=tokens))

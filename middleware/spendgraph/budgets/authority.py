@@ -189,7 +189,13 @@ class BudgetAuthority:
                 return counted
             tokens = counted
         usual = standing.usual
-        if usual is not None and nanousd and not call.is_spent and usual.holds_at(call.started_us):
+        if (
+            usual is not None
+            and nanousd
+            and not call.is_spent
+            and usual.from_us <= call.started_us
+            and (usual.until_us is None or call.started_us < usual.until_us)
+        ):
             return Need(usual.wants, nanousd, tokens, estimate, usual.budgets, strict is not None)
         wants: list[Want] = []
         budgets: list[Budget] = []
@@ -205,7 +211,7 @@ class BudgetAuthority:
         need = Need(tuple(wants), nanousd, tokens, estimate, tuple(budgets), strict is not None)
         # Steps of one task ask for the same room again and again, until a window ends.
         if nanousd and not call.is_spent and len(wants) == len(counters):
-            standing.usual = _Usual(need.wants, need.budgets)
+            standing.usual = _usual(need)
         return need
 
     def windows(self, call: Call) -> tuple[tuple[Counter, Want], ...]:
@@ -232,7 +238,7 @@ class BudgetAuthority:
         price = self._prices.price(call.provider, call.model, call.started_us)
         if price is None:
             return Answer(sent, 0, 0, most)
-        base = price.cost(Usage(input_tokens=sent))
+        base = price.of_input(sent)
         million = price.cost(Usage(input_tokens=sent, output_tokens=10**6)) - base
         return Answer(sent, base, million, most)
 
@@ -257,7 +263,7 @@ class BudgetAuthority:
         elif seen is None:
             estimate = price.cost(Usage(input_tokens=sent, output_tokens=answered_about))
         else:  # a long input is no secret, however short those before it were
-            estimate = max(seen, price.cost(Usage(input_tokens=sent)))
+            estimate = max(seen, price.of_input(sent))
         if not estimate and price is not None and not price.is_free:
             estimate = _UNKNOWN_COST  # less than a nano-dollar is not nothing
         if strict is None:
@@ -294,6 +300,8 @@ class BudgetAuthority:
         sent = expected_input(call.inputs, call.parameters)
         if call.kind != "model":
             return sent, 0
+        if call.max_output_tokens is None:
+            return sent, self._default_output
         most = output_ceiling(call.parameters, call.max_output_tokens)
         return sent, expected_output(most, self._default_output)
 
@@ -321,17 +329,19 @@ class BudgetAuthority:
 
 
 class _Usual(NamedTuple):
-    """What calls of one payer and task want that cost something, as long as each window lasts."""
+    """What calls of one payer and task want that cost something, while all of its windows last."""
 
     wants: tuple[Want, ...]
     budgets: tuple[Budget, ...]
+    from_us: int
+    until_us: int | None
 
-    def holds_at(self, at_us: int) -> bool:
-        """Whether a call that starts then wants the same."""
-        for want in self.wants:
-            if at_us < want.start_us or (want.end_us is not None and at_us >= want.end_us):
-                return False
-        return True
+
+def _usual(need: Need) -> _Usual:
+    """What calls want that start while all the windows of this one last."""
+    ends = [want.end_us for want in need.wants if want.end_us is not None]
+    from_us = max((want.start_us for want in need.wants), default=0)
+    return _Usual(need.wants, need.budgets, from_us, min(ends, default=None))
 
 
 class _Standing:

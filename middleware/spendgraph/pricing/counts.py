@@ -174,6 +174,8 @@ def shown(value: object) -> str:
 
 def mapping(value: object) -> Mapping[str, Any]:
     """A mapping from outside, anything else as the empty one."""
+    if value is None:  # as nearly always, and before what takes longest to say no
+        return _NOTHING
     if type(value) is dict or isinstance(value, Mapping):
         return cast("Mapping[str, Any]", value)
     return _NOTHING

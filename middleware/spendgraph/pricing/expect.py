@@ -108,7 +108,7 @@ def expected_input(inputs: object, parameters: object) -> int:
     sent = _of_plain_messages(inputs)
     if sent is None:
         sent = estimate_usage(inputs, "").input_tokens
-    if isinstance(parameters, Mapping):
+    if type(parameters) is dict or isinstance(parameters, Mapping):
         tools = cast("Mapping[str, Any]", parameters).get("tools")
         if tools:
             sent += _of_tools(tools)

@@ -39,8 +39,6 @@ _PLAIN = frozenset({"cache_read", "audio", "reasoning", "text"})
 _ONLY_READ = frozenset({"cache_read", "audio"})
 _ONLY_REASONING = frozenset({"reasoning", "audio"})
 _SPECIAL = frozenset({"usage", "grounding_metadata"})
-_DICT_AND_STR: set[type] = {dict, str}
-_INT: set[type] = {int}
 _SHORT = 200
 _TWO_TERMS = frozenset({
     "", "anthropic", "anthropic-mantle", "google_anthropic_vertex", "amazon_bedrock", "bedrock_converse",
@@ -105,9 +103,10 @@ def common_message(message: Any, output: Mapping[str, Any], provider: str) -> Re
         is_common = (
             bool(provider)
             and (tier is None or tier == "default")
-            and type(message.content) is str
-            and {type(metadata), type(counted), type(model), type(response_id)} == _DICT_AND_STR
-            and {type(input_tokens), type(output_tokens), type(total), type(read), type(reasoning)} == _INT
+            and type(message.content) is type(model) is type(response_id) is str
+            and type(metadata) is type(counted) is dict
+            and type(input_tokens) is type(output_tokens) is type(total) is int
+            and type(read) is type(reasoning) is int
             and _ONLY_READ.issuperset(details)
             and _ONLY_REASONING.issuperset(outputs)
             and not details.get("audio")

@@ -165,6 +165,11 @@ class Price:
         split = buckets(usage)
         return _rounded(_exact(split, self._rates_of(split), usage.web_searches), self._scale)
 
+    def of_input(self, tokens: int) -> int:
+        """What so many tokens of plain input cost: `cost(Usage(input_tokens=tokens))`, without a usage."""
+        rates = self._rates_above(tokens) if self._bands else self._base
+        return _rounded(rates[0] * tokens + rates[13], self._scale)
+
     def ceiling(self, input_tokens: int, output_tokens: int | None) -> int | None:
         """The dearest cost in nano-USD of any call with at most so many tokens, rounded up.
 
