@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-_LENGTH_PARAMETERS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")
+_LENGTH_PARAMETERS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"})
 
 
 class Announced(NamedTuple):
@@ -21,12 +21,14 @@ def announced(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> Ann
     model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name")
     # The dearest reading: OpenAI's Responses API is sent the model's own limit although a call's smaller one is
     # what LangChain announces.
-    limits = [metadata.get("ls_max_tokens"), *(parameters.get(name) for name in _LENGTH_PARAMETERS)]
-    return Announced(
-        str(metadata.get("ls_provider") or ""),
-        str(model or ""),
-        max((each for each in limits if type(each) is int), default=None),
-    )
+    limits = [metadata.get("ls_max_tokens")]
+    if not _LENGTH_PARAMETERS.isdisjoint(parameters):
+        limits += [parameters.get(name) for name in _LENGTH_PARAMETERS]
+    most: int | None = None
+    for limit in limits:
+        if type(limit) is int and (most is None or limit > most):
+            most = limit
+    return Announced(str(metadata.get("ls_provider") or ""), str(model or ""), most)
 
 
 def class_name(serialized: dict[str, Any] | None) -> str:

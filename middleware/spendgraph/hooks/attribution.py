@@ -186,7 +186,10 @@ class Attribution:
     # Lookup
 
     def _own_scope(self) -> TaskScope | None:
-        for scope in around(current_scope()):
+        innermost = current_scope()
+        if innermost is None:  # a generator costs more than the answer
+            return None
+        for scope in around(innermost):
             if scope.owner is self.owner and not scope.carried:
                 return scope
         return None

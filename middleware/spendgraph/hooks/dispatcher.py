@@ -43,6 +43,7 @@ class Dispatcher(BaseCallbackHandler):
     ignore_agent = True  # tools are filed under agents
     ignore_retriever = True
     spendgraph_inline = True
+    run_inline = property(inline_here)  # see `spendgraph.hooks.inline`
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
@@ -50,11 +51,6 @@ class Dispatcher(BaseCallbackHandler):
         """The only listener, as nearly always: it is spared the detours that several need."""
         # Reentrant: a meter that is collected detaches itself wherever the collector runs.
         self._changing = threading.RLock()
-
-    @property
-    def run_inline(self) -> bool:  # type: ignore[override]
-        """See `spendgraph.hooks.inline`."""
-        return inline_here()
 
     def attach(self, listener: Listener) -> None:
         """Hand events to this listener from now on."""

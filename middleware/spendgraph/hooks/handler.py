@@ -46,17 +46,13 @@ class SpendCallbackHandler(BaseCallbackHandler):
     ignore_agent = False
     ignore_retriever = False
     spendgraph_inline = True
+    run_inline = property(inline_here)  # see `spendgraph.hooks.inline`
 
     def __init__(self, meter: Attachable) -> None:
         require_meter(meter, "SpendCallbackHandler")
         self.meter = meter
         self._listener = meter.listener
         DISPATCHER.attach(self._listener)
-
-    @property
-    def run_inline(self) -> bool:  # type: ignore[override]
-        """See `spendgraph.hooks.inline`."""
-        return inline_here()
 
     def on_chain_start(
         self,

@@ -46,7 +46,12 @@ class RunMemory:
 
     def get(self, run_id: Any) -> Run | None:
         """The run with this id, ended or not, if it is known."""
-        return None if run_id is None else self._runs.get(number_of(run_id))
+        if run_id is None:
+            return None
+        try:  # as `number_of`: a run is asked for at every event, of itself and of its parent
+            return self._runs.get(run_id.int)
+        except AttributeError:
+            return self._runs.get(hash(run_id))
 
     def keep(self, run_id: Any, run: Run) -> None:
         """Remember a run for the lifetime of its id; an ended one of the same id is forgotten.

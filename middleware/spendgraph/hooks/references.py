@@ -31,8 +31,10 @@ class References:
 
     def all_of(self, place: Place) -> tuple[Record, ...]:
         """The rows that a step at a place refers to, whatever is written or queued."""
-        task = place.task
-        return _row(place.context), _row(task.context), _start(task)
+        task, own = place.task, _row(place.context)
+        if place.context is task.context:  # as nearly always
+            return own, _start(task)
+        return own, _row(task.context), _start(task)
 
     def anew(self, place: Place) -> list[Record]:
         """The rows of who pays, whatever is written or queued, and of the task, as far as the ledger may not have it."""

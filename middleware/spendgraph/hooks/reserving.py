@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from spendgraph.policy import Budget, Policy
     from spendgraph.pricing import PriceBook
 
-
 T = TypeVar("T")
 
 _MOST_KEPT = 10_000
@@ -198,7 +197,8 @@ class Reservations:
     def ask_for(self, step: OpenStep, need: Need) -> Ask:
         """What the ledger is asked to hold for a step before its call is announced; loops are looked for then."""
         step.watched = ((), ()) if self._guarding is None else (self._guarding.watches(step), ())
-        return self._ask(step, need, self._guarded(step, need, is_spent=False))
+        guarded = self._guarded(step, need, is_spent=False)
+        return self._ask(step, need, guarded, (*need.wants, *guarded.wants))
 
     def choose(self, step: OpenStep, ladder: Ladder, budgets: Sequence[Budget]) -> Chosen | None:
         """Take room for the first form of a call that fits; `None` where the ladder has none.
@@ -220,7 +220,7 @@ class Reservations:
 
         chosen = self._with_room(step, lambda want: budgets[windows.index(want[:3])], reserve)
         if chosen is not None:
-            self._took(step, chosen.hold)
+            self._took(step, chosen.ask, chosen.hold)
         return chosen
 
     # Taking
@@ -250,7 +250,7 @@ class Reservations:
             return guard(compares=False)
 
     def _take(self, step: OpenStep, need: Need, guarded: Guarded, fault: str | None) -> str | None:
-        wants = (*need.wants, *guarded.wants)
+        wants = (*need.wants, *guarded.wants) if guarded.wants else need.wants
         reserved = need.nanousd if need is not _NOTHING and (wants or not guarded.guards) else None
         if need is not _NOTHING:
             step.estimate_nanousd = need.estimate_nanousd
@@ -261,7 +261,7 @@ class Reservations:
             step.unheld = unheld(wants, need.nanousd, need.tokens) if wants else None
             return fault
         step.reserved_nanousd = reserved
-        ask = self._ask(step, need, guarded)
+        ask = self._ask(step, need, guarded, wants)
         try:
             hold = self._with_room(
                 step,
@@ -274,14 +274,13 @@ class Reservations:
                 raise
             step.reserved_nanousd = None
             return self._take(step, need, guarded, str(error))
-        self._took(step, hold)
+        self._took(step, ask, hold)
         return None
 
-    def _ask(self, step: OpenStep, need: Need, guarded: Guarded) -> Ask:
+    def _ask(self, step: OpenStep, need: Need, guarded: Guarded, wants: tuple[Want, ...]) -> Ask:
         # With the hold goes what its row refers to, because another process may have to book it; what is only queued
         # here may never be written.
         place = step.place
-        wants = (*need.wants, *guarded.wants)
         if place.task.caps and not self._counts_tokens:
             self._counts_tokens = any(want.unit == "tokens" for want in wants)
         step.need = need
@@ -326,15 +325,16 @@ class Reservations:
             self._guarding.refuse(step, taken)
         return taken
 
-    def _took(self, step: OpenStep, hold: Hold) -> None:
+    def _took(self, step: OpenStep, ask: Ask, hold: Hold) -> None:
         if self._guarding is not None:
             self._guarding.passed(step)
         if not hold.windows and not hold.probes:
             return  # breakers are closed, and nothing was taken
         step.hold = hold
-        if len(self._written) >= _MOST_KEPT:
-            self._written.clear()
-        self._written.add(_payer(step.place))
+        if ask.first:
+            if len(self._written) >= _MOST_KEPT:
+                self._written.clear()
+            self._written.add(_payer(step.place))
 
     # Refusing
 
