@@ -101,7 +101,7 @@ class Bench:
     ) -> dict[str, dict[str, list[float]]]:
         steps, repeat = STEPS * at_once, max(IN_A_ROW // at_once, 2)
         return {
-            PATH: sample(ways, rounds // at_once, steps=steps, settle=self._settle),
+            PATH: sample(ways, max(rounds // at_once, 4 * PARTS), steps=steps, settle=self._settle),
             ALL: sample(ways, rounds // 4, steps=steps, repeat=repeat, settle=self._settle),
         }
 
