@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -255,23 +256,28 @@ def test_an_answer_is_of_one_moment_while_steps_are_rolled_up(path: Path) -> Non
     assert rows(path, "SELECT count(*), sum(steps) FROM rollup_tasks") == [(50, 2_000)]
 
 
+REFUSED: list[tuple[Callable[[Ledger], object], str]] = [
+    (lambda ledger: ledger.task_costs(["model"]), "a task has no column 'model'"),
+    (
+        lambda ledger: ledger.task_costs(quantiles=(95,)),
+        "expected a quantile from 0 to 1, such as 0.95, found 95",
+    ),
+    (lambda ledger: ledger.task_costs(cost_nanousd=5), "tasks are not chosen by 'cost_nanousd'"),
+    (lambda ledger: ledger.dearest_tasks(0), "expected how many tasks to read, 1 or more, found 0"),
+    (lambda ledger: ledger.dearest_tasks(month="2026-09"), "tasks are not chosen by 'month'"),
+    (lambda ledger: ledger.tasks_rolled(["*"]), r"a task has no column '\*'"),
+    (lambda ledger: ledger.tasks_rolled(since=datetime(2026, 9, 1)), "time zone"),  # noqa: DTZ001 - that is the point
+]
+
+
 @pytest.mark.parametrize(
     ("question", "message"),
-    [
-        (lambda ledger: ledger.task_costs(["model"]), "a task has no column 'model'"),
-        (
-            lambda ledger: ledger.task_costs(quantiles=(95,)),
-            "expected a quantile from 0 to 1, such as 0.95, found 95",
-        ),
-        (lambda ledger: ledger.task_costs(cost_nanousd=5), "tasks are not chosen by 'cost_nanousd'"),
-        (lambda ledger: ledger.dearest_tasks(0), "expected how many tasks to read, 1 or more, found 0"),
-        (lambda ledger: ledger.dearest_tasks(month="2026-09"), "tasks are not chosen by 'month'"),
-        (lambda ledger: ledger.tasks_rolled(["*"]), r"a task has no column '\*'"),
-        (lambda ledger: ledger.tasks_rolled(since=datetime(2026, 9, 1)), "time zone"),  # noqa: DTZ001 - that is the point
-    ],
+    REFUSED,
     ids=["group", "quantile", "chosen by a sum", "limit", "chosen by a time", "column", "no zone"],
 )
-def test_what_tasks_do_not_have_is_refused(ledger: Ledger, question: Any, message: str) -> None:
+def test_what_tasks_do_not_have_is_refused(
+    ledger: Ledger, question: Callable[[Ledger], object], message: str
+) -> None:
     """With what they have."""
     with pytest.raises(ValueError, match=message):
         question(ledger)
