@@ -20,13 +20,22 @@ def quantiles(numbers: Sequence[int], shares: Sequence[float]) -> list[int]:
         numbers: At least one, in any order.
         shares: From 0, which gives the least number, to 1, which gives the largest.
     """
-    # 0.07 of 100 is 7; in floats it is 7.000000000000001, which would be the eighth.
-    ranks = [max(ceil(Decimal(str(share)) * len(numbers)), 1) for share in shares]
+    ranks = [_rank(len(numbers), share) for share in shares]
     if not ranks:
         return []
     highest = _highest(numbers, min(ranks))
     below = len(numbers) - len(highest)
     return [highest[rank - 1 - below] for rank in ranks]
+
+
+def nearest_rank(ordered: Sequence[int], share: float) -> int:
+    """The same for one share of numbers that are in order."""
+    return ordered[_rank(len(ordered), share) - 1]
+
+
+def _rank(count: int, share: float) -> int:
+    # 0.07 of 100 is 7; in floats it is 7.000000000000001, which would be the eighth.
+    return max(ceil(Decimal(str(share)) * count), 1)
 
 
 def _highest(numbers: Sequence[int], rank: int) -> list[int]:
