@@ -55,13 +55,14 @@ notebooks: $(VENV)/dev.stamp ## run every notebook top to bottom on a generated 
 	  $(BIN)/spendgraph report notebook "$$name" --ledger .demo/notebooks.db --timezone Europe/Berlin --output ".demo/$$name.html"; \
 	done
 
-bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart
+bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart; ten million steps
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/reservations.py
 	@$(BIN)/python benchmarks/processes.py
 	@$(BIN)/python benchmarks/heartbeat.py
 	@$(BIN)/python benchmarks/cap_use.py
 	@$(BIN)/python benchmarks/version_tests.py
+	@$(BIN)/python benchmarks/analytics.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,8 +10,10 @@ from ledger.rows import ACME, START_US, change, step, task
 from spendgraph.ledger import Ledger
 
 
-@pytest.mark.parametrize("table", ["rollup_months", "rollup_tasks"])
-def test_rollups_that_contradict_each_other_are_named(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "nanousd"), [("rollup_months", 10_001), ("rollup_tasks", 10_001), ("rollup_hours", 10_002)]
+)
+def test_rollups_that_contradict_each_other_are_named(tmp_path: Path, table: str, nanousd: int) -> None:
     """With what each adds up to; without steps and after each rollup they agree."""
     path = tmp_path / "ledger.db"
     with Ledger.open(path) as ledger:
@@ -24,5 +26,5 @@ def test_rollups_that_contradict_each_other_are_named(tmp_path: Path, table: str
     with Ledger.open(path) as ledger:
         (said,) = ledger.upkeep.disagreements()
     assert said == (
-        f"{table} adds up to (2, 0, 10001), rollup_15min to (2, 0, 10000) (steps, corrections, nanousd)"
+        f"{table} adds up to (2, 0, {nanousd}), rollup_15min to (2, 0, 10000) (steps, corrections, nanousd)"
     )

@@ -171,8 +171,8 @@ def test_a_sum_of_what_was_pruned_that_is_changed_is_found(path: Path) -> None:
             )
         )
         (problem,) = ledger.verify()
-        assert (problem.check, problem.subject[:13]) == ("rollups", "rollup_months")
-        assert ledger.upkeep.rebuild().repaired == 1  # the month follows its quarters
+        assert (problem.check, problem.subject[:12]) == ("rollups", "rollup_hours")
+        assert ledger.upkeep.rebuild().repaired == 2  # the hour follows its quarters, and the month its hours
         (problem,) = ledger.verify()
         assert (problem.subject, problem.message) == (
             "rollup_15min",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from ledger.test_prune import BEFORE_US, NOW_US
 from ledger.test_rollup import CONTEXTS, CORRECTIONS, STEPS, correct, steps_in, summed
 from spendgraph.clock import to_us
 from spendgraph.ledger import Ledger, TaskEnd, TaskOutcome
-from spendgraph.ledger.rolled_tasks import nearest_rank
+from spendgraph.ledger.ranks import quantiles
 from spendgraph.ledger.rollup_sql import QUARTER_US, TASK_COLUMNS
 
 if TYPE_CHECKING:
@@ -134,7 +133,44 @@ def _compare(ledger: Ledger, steps: list[dict[str, Any]], since: int | None, unt
 )
 def test_a_quantile_is_the_cost_of_one_task(count: int, share: float, rank: int) -> None:
     """The one at rank `ceil(q * n)`: of 100 tasks, the 7th is the quantile 0.07, though floats would say the 8th."""
-    assert nearest_rank(range(1, count + 1), share) == rank
+    assert quantiles(range(count, 0, -1), [share]) == [rank]
+
+
+@given(
+    numbers=st.lists(st.integers(-5, 10**9), min_size=1, max_size=50),
+    repeated=st.sampled_from([1, 200]),
+    shares=st.lists(st.decimals(0, 1, places=3).map(float), min_size=1, max_size=3),
+)
+def test_quantiles_are_those_of_all_numbers_sorted(
+    numbers: list[int], repeated: int, shares: list[float]
+) -> None:
+    """However many there are, and however uneven: with many, what is far below is not sorted."""
+    many = [number + n * 7 % 11 for n in range(repeated) for number in numbers]
+    ordered = sorted(many)
+    for share, found in zip(shares, quantiles(many, shares), strict=True):
+        reached = sum(number <= found for number in many)
+        assert reached >= Fraction(str(share)) * len(many)
+        assert ordered.index(found) < Fraction(str(share)) * len(many) or found == ordered[0]
+
+
+def test_a_sample_of_nothing_but_large_numbers_misleads_nobody() -> None:
+    """Every tenth number, which is what is sampled, is a million: the median is among the others."""
+    numbers = [1_000_000 if n % 10 == 0 else n for n in range(10_000)]
+    assert quantiles(numbers, [0.5, 0.95]) == [5_555, 1_000_000]
+
+
+def test_a_task_stays_its_first_steps_payers_when_that_step_is_pruned(path: Path) -> None:
+    """Nobody has announced it: what is left of it, rolled up or not, is another payer's."""
+    with Ledger.open(path, clock=lambda: NOW_US) as ledger:
+        ledger.post(ACME, GLOBEX, step(task_id="nobody's"), step(task_id="task-1"))
+        ledger.upkeep.roll()
+        assert ledger.upkeep.prune(START_US + DAY_US).steps == 1
+        later = at(OCTOBER, task_id="nobody's", context_id=GLOBEX.context_id)
+        ledger.post(later)
+        for _ in range(2):
+            assert [row["tenant"] for row in ledger.dearest_tasks(1)] == ["acme"]
+            assert ledger.task_costs(["tenant"], tenant="globex") == []
+            ledger.upkeep.roll()
 
 
 def test_costs_are_cut_by_what_tasks_have(ledger: Ledger) -> None:
@@ -256,28 +292,22 @@ def test_an_answer_is_of_one_moment_while_steps_are_rolled_up(path: Path) -> Non
     assert rows(path, "SELECT count(*), sum(steps) FROM rollup_tasks") == [(50, 2_000)]
 
 
-REFUSED: list[tuple[Callable[[Ledger], object], str]] = [
-    (lambda ledger: ledger.task_costs(["model"]), "a task has no column 'model'"),
-    (
-        lambda ledger: ledger.task_costs(quantiles=(95,)),
-        "expected a quantile from 0 to 1, such as 0.95, found 95",
-    ),
-    (lambda ledger: ledger.task_costs(cost_nanousd=5), "tasks are not chosen by 'cost_nanousd'"),
-    (lambda ledger: ledger.dearest_tasks(0), "expected how many tasks to read, 1 or more, found 0"),
-    (lambda ledger: ledger.dearest_tasks(month="2026-09"), "tasks are not chosen by 'month'"),
-    (lambda ledger: ledger.tasks_rolled(["*"]), r"a task has no column '\*'"),
-    (lambda ledger: ledger.tasks_rolled(since=datetime(2026, 9, 1)), "time zone"),  # noqa: DTZ001 - that is the point
-]
-
-
 @pytest.mark.parametrize(
-    ("question", "message"),
-    REFUSED,
+    ("method", "arguments", "options", "message"),
+    [
+        ("task_costs", [["model"]], {}, "a task has no column 'model'"),
+        ("task_costs", [], {"quantiles": (95,)}, "expected a quantile from 0 to 1, such as 0.95, found 95"),
+        ("task_costs", [], {"cost_nanousd": 5}, "tasks are not chosen by 'cost_nanousd'"),
+        ("dearest_tasks", [0], {}, "expected how many tasks to read, 1 or more, found 0"),
+        ("dearest_tasks", [], {"month": "2026-09"}, "tasks are not chosen by 'month'"),
+        ("tasks_rolled", [["*"]], {}, r"a task has no column '\*'"),
+        ("tasks_rolled", [], {"since": SEPTEMBER.replace(tzinfo=None)}, "time zone"),
+    ],
     ids=["group", "quantile", "chosen by a sum", "limit", "chosen by a time", "column", "no zone"],
 )
 def test_what_tasks_do_not_have_is_refused(
-    ledger: Ledger, question: Callable[[Ledger], object], message: str
+    ledger: Ledger, method: str, arguments: list[Any], options: dict[str, Any], message: str
 ) -> None:
     """With what they have."""
     with pytest.raises(ValueError, match=message):
-        question(ledger)
+        getattr(ledger, method)(*arguments, **options)

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from ledger.rows import ACME, GLOBEX, PYTHON, START_US, change, context_row, rows, step, task
 from ledger.test_processes import PRELUDE, start
-from spendgraph.clock import to_us
 from spendgraph.ledger import Ledger, StepRow
 from spendgraph.ledger.rollup_sql import DIMENSIONS, QUARTER_US, SUMS, TASK_COLUMNS
 
@@ -196,44 +195,6 @@ def test_the_tail_is_read_with_the_rollup(ledger: Ledger) -> None:
     assert ledger.rolled(sums=("cost_nanousd",), until=since) == [{"cost_nanousd": 15_000}]
 
 
-MONTH_STARTS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(7, 12)]
-HOURS = st.integers(-80, 80).map(lambda hours: timedelta(hours=hours))
-
-
-@given(
-    starts=st.lists(st.tuples(st.sampled_from(MONTH_STARTS), HOURS, st.integers(1, 10**9)), max_size=25),
-    since=st.none() | st.tuples(st.sampled_from(MONTH_STARTS), HOURS),
-    until=st.none() | st.tuples(st.sampled_from(MONTH_STARTS), HOURS),
-    filters=st.sampled_from([{}, {"tenant": "acme"}, {"tenant": ["acme", "globex"], "kind": "model"}]),
-)
-@settings(max_examples=30, deadline=None)
-def test_any_time_is_made_of_months_and_what_is_missing_or_too_much(
-    starts: list[tuple[datetime, timedelta, int]],
-    since: tuple[datetime, timedelta] | None,
-    until: tuple[datetime, timedelta] | None,
-    filters: dict[str, Any],
-) -> None:
-    """A month of Berlin or a quarter of Auckland: the sums are those of the steps, with and without months in the answer."""
-    first, last = (None if each is None else each[0] + each[1] for each in (since, until))
-    with Ledger.open(":memory:") as ledger:
-        ledger.post(ACME, GLOBEX, task())
-        for number, (month, hours, cost) in enumerate(starts):
-            at = to_us(month + hours)
-            context = (ACME, GLOBEX)[number % 2].context_id
-            ledger.post(step(started_us=at, ended_us=at, cost_nanousd=cost, context_id=context))
-            if number % 5 == 3:
-                ledger.upkeep.roll(rows=2)
-        for by in ([], ["tenant"], ["month"], ["tenant", "month"], ["day"]):
-            found = ledger.rolled(by, sums=("cost_nanousd", "steps"), since=first, until=last, **filters)
-            spent = ledger.spend(by, since=first, until=last, **filters)
-            assert found == [{name: row[name] for name in (*by, "cost_nanousd", "steps")} for row in spent]
-        ledger.upkeep.roll()
-        ledger.transact(lambda execute: execute("UPDATE rollup_months SET steps = steps + 1"))
-        assert len(ledger.verify()) == bool(starts)
-        ledger.upkeep.rebuild(rows=3)
-        assert ledger.verify() == []
-
-
 def test_the_views_are_whole(ledger: Ledger, path: Path) -> None:
     """`daily_spend` and `task_costs` say the same before, between and after rollups."""
     views = ("SELECT * FROM daily_spend ORDER BY 1, 2", "SELECT * FROM task_costs ORDER BY 1")
@@ -251,39 +212,40 @@ def test_the_views_are_whole(ledger: Ledger, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "options", "message"),
-    [
-        (["node"], {}, "the rollups do not tell 'node' apart"),
-        ([], {"sums": ("dollars",)}, "have no sum 'dollars'"),
-        ([], {"since": START_US}, "expected the start of a quarter of an hour"),
-        ([], {"nothing": "x"}, "do not tell 'nothing' apart"),
-    ],
-    ids=["name", "sum", "time", "filter"],
-)
-def test_what_the_rollups_do_not_know_is_refused(
-    ledger: Ledger, by: list[str], options: dict[str, Any], message: str
-) -> None:
-    """With the names they have."""
-    with pytest.raises(ValueError, match=message):
-        ledger.rolled(by, **options)
-
-
-@pytest.mark.parametrize(
     "statement",
     [
         "UPDATE rollup_15min SET cost_nanousd = cost_nanousd + 1",
         "DELETE FROM rollup_15min",
         "INSERT INTO rollup_15min SELECT 0, series_id, 1, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollup_series",
+        "UPDATE rollup_series SET account_id = 2",
+        "UPDATE rollup_hours SET steps = 5",
+        "DELETE FROM rollup_hours",
+        "INSERT INTO rollup_hours SELECT week_us - 604800000000, 2, week_us, 1, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM rollup_hours LIMIT 1",
+        "UPDATE rollup_months SET cost_nanousd = cost_nanousd + 1",
+        "DELETE FROM rollup_months WHERE account_id = 1",
         "UPDATE rollup_tasks SET largest_input_tokens = 0",
         "DELETE FROM rollup_tasks WHERE task_id = 'task-1'",
     ],
-    ids=["changed", "deleted", "added", "task changed", "task deleted"],
+    ids=[
+        "changed",
+        "deleted",
+        "added",
+        "account changed",
+        "hour changed",
+        "hours deleted",
+        "hour added",
+        "month changed",
+        "month deleted",
+        "task changed",
+        "task deleted",
+    ],
 )
 def test_what_is_wrong_is_found_and_made_anew(ledger: Ledger, path: Path, statement: str) -> None:
     """`verify` names the row; a rebuild repairs it, and nothing else."""
     ledger.post(
         step("s1"), step("s2", started_us=START_US + 10 * QUARTER_US, ended_us=START_US + 11 * QUARTER_US)
     )
+    ledger.post(step("s3", context_id=GLOBEX.context_id))
     ledger.upkeep.roll()
     change(path, statement)
 
@@ -292,6 +254,10 @@ def test_what_is_wrong_is_found_and_made_anew(ledger: Ledger, path: Path, statem
     assert ledger.upkeep.rebuild().repaired > 0
     assert ledger.verify() == []
     assert stored(path) == expected(path)
+    assert ledger.rolled(["tenant"], sums=("steps",)) == [
+        {"tenant": "acme", "steps": 2},
+        {"tenant": "globex", "steps": 1},
+    ]
     assert ledger.upkeep.rebuild() == (0, 0)
 
 

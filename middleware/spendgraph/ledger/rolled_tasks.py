@@ -6,21 +6,21 @@ A task is in a period if its first step started in it, whenever that was booked.
 # ruff: noqa: S608 - names are from the whitelists of this package
 from __future__ import annotations
 
-from array import array
+import json
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph.clock import to_us
+from spendgraph.ledger import ranks
 from spendgraph.ledger import rollup_sql as sql
 from spendgraph.ledger.columns import TAGS, Parameters, expression, matches
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 SUMS: Final = ("task_id", "context_id", *sql.TASK_COLUMNS, "pruned_steps")
 """The columns of `rollup_tasks`."""
@@ -33,7 +33,6 @@ ALL: Final = (*SUMS, *OWN, *TAGS, "extra")
 
 _TIMES: Final = ("hour", "day", "month")
 _NULLABLE: Final = frozenset({"parent_task_id", "value_nanousd"})
-_INDEXED: Final = ("task_id", "context_id", "first_started_us", "cost_nanousd")
 _END: Final = 2**62
 
 _MERGED: Final = ", ".join(
@@ -51,9 +50,14 @@ tail AS MATERIALIZED (
   LEFT JOIN rollup_tasks AS r ON r.task_id = g.task_id
 )"""
 
-_BESIDE: Final = """\
-LEFT JOIN tasks AS t ON t.task_id = r.task_id
-LEFT JOIN contexts AS c ON c.context_id = r.context_id"""
+_SOURCES: Final = (
+    ("rollup_tasks", "(NOT EXISTS (SELECT 1 FROM tail) OR r.task_id NOT IN (SELECT task_id FROM tail))"),
+    ("tail", "true"),
+)
+"""Each task is in one of the two."""
+
+_TASK: Final = "LEFT JOIN tasks AS t ON t.task_id = r.task_id"
+_CONTEXT: Final = "LEFT JOIN contexts AS c ON c.context_id = r.context_id"
 
 
 def read_task_costs(
@@ -69,30 +73,59 @@ def read_task_costs(
     Raises:
         ValueError: There is no such name, or a quantile is not from 0 to 1.
     """
-    shares = {_quantile_name(share): share for share in quantiles}
-    costs: defaultdict[tuple[Any, ...], array[int]] = defaultdict(lambda: array("q"))
-    for *group, cost in _rows(connection, (*by, "cost_nanousd"), since, until, filters):
-        costs[tuple(group)].append(cost)
+    names = [_quantile_name(share) for share in quantiles]
+    groups: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
+    which = _which([name for name in by if not _is_tag(name)], since, until, filters)
+    for *group, some in _costs(connection, by, which):
+        groups[tuple(group)].append(some[1:-1])
     rows: list[dict[str, Any]] = []
-    for group, unordered in costs.items():
-        ordered, total = sorted(unordered), sum(unordered)
+    for group, found in groups.items():
+        costs: list[int] = json.loads(f"[{','.join(filter(None, found))}]")
+        if not costs:
+            continue
+        *at_shares, largest = ranks.quantiles(costs, [*quantiles, 1])
+        total = sum(costs)
         rows.append(
             {
                 **dict(zip(by, group, strict=True)),
-                "tasks": len(ordered),
+                "tasks": len(costs),
                 "cost_nanousd": total,
-                "mean_nanousd": round(Fraction(total, len(ordered))),
-                **{name: nearest_rank(ordered, share) for name, share in shares.items()},
-                "largest_nanousd": ordered[-1],
+                "mean_nanousd": round(Fraction(total, len(costs))),
+                **dict(zip(names, at_shares, strict=True)),
+                "largest_nanousd": largest,
             }
         )
     return sorted(rows, key=lambda row: (-row["cost_nanousd"], *(str(row[name]) for name in by)))
 
 
-def nearest_rank(ordered: Sequence[int], share: float) -> int:
-    """The least of some ordered numbers that at least this share of them do not pass: one of them, never between two."""
-    # 0.07 of 100 is 7; in floats it is 7.000000000000001, which would be the eighth.
-    return ordered[max(ceil(Decimal(str(share)) * len(ordered)), 1) - 1]
+def _costs(connection: sqlite3.Connection, by: Sequence[str], which: _Which) -> sqlite3.Cursor:
+    """What is grouped by, and the costs as JSON: a number a row would take three times as long.
+
+    Tags come last: a payer is looked up once, not for each of its tasks.
+    """
+    keys, selected, parameters = list[str](), list[str](), Parameters()
+    own_parameters = Parameters()
+    for name in by:
+        found, own = _expression(name)
+        if _is_tag(name):
+            selected.append(found)
+            parameters += own
+        else:
+            selected.append(f"r.key_{len(keys)}")
+            keys.append(f"{found} AS key_{len(keys)}")
+            own_parameters += own
+    has_tags = len(keys) < len(by)
+    if has_tags:
+        keys.append("r.context_id")
+    group = f" GROUP BY {', '.join(str(number + 1) for number in range(len(keys)))}" if keys else ""
+    source, source_parameters = which.tasks(
+        [*keys, "json_group_array(r.cost_nanousd) AS costs"], own_parameters, group
+    )
+    return _execute(
+        connection,
+        f"WITH {_TAIL} SELECT {', '.join([*selected, 'r.costs'])} FROM ({source}) AS r {_CONTEXT if has_tags else ''}",
+        [*parameters, *source_parameters],
+    )
 
 
 def read_dearest(
@@ -109,7 +142,22 @@ def read_dearest(
     """
     if limit < 1:
         raise ValueError(f"expected how many tasks to read, 1 or more, found {limit}")
-    rows = _rows(connection, ALL, since, until, filters, "r.cost_nanousd DESC, r.task_id", limit)
+    order = "cost_nanousd DESC, task_id"
+    which = _which((), since, until, filters)
+    # Of those that are not among them, no more is read than an index has.
+    chosen, parameters = which.tasks(
+        ["r.task_id", "r.cost_nanousd"], [], f" ORDER BY r.cost_nanousd DESC, r.task_id LIMIT {limit}"
+    )
+    ids = "r.task_id IN (SELECT task_id FROM chosen)"
+    source, _ = _Which(f"{_TASK} {_CONTEXT}", ids, []).tasks(
+        [f"{_expression(name)[0]} AS {name}" for name in ALL], []
+    )
+    rows = _execute(
+        connection,
+        f"WITH {_TAIL}, chosen AS MATERIALIZED ({chosen} ORDER BY {order} LIMIT {limit})"
+        f" SELECT * FROM ({source}) ORDER BY {order}",
+        parameters,
+    )
     return [dict(zip(ALL, row, strict=True)) for row in rows]
 
 
@@ -125,77 +173,74 @@ def read_tasks(
     Raises:
         ValueError: There is no such name.
     """
-    rows = _rows(connection, columns, since, until, filters, "r.first_started_us, r.task_id").fetchall()
-    return (dict(zip(columns, row, strict=True)) for row in rows)
-
-
-def _rows(
-    connection: sqlite3.Connection,
-    columns: Sequence[str],
-    since: datetime | int | None,
-    until: datetime | int | None,
-    filters: dict[str, object],
-    order: str = "",
-    limit: int | None = None,
-) -> sqlite3.Cursor:
-    """The columns of the tasks that are asked for, as tuples. With a limit, only of those within it is more read than an index holds."""
-    selected, select_parameters = list[str](), Parameters()
+    selected, parameters = ["r.first_started_us", "r.task_id"], Parameters()
     for name in columns:
         found, own = _expression(name)
         selected.append(found)
-        select_parameters += own
-    which, parameters, own_which, own_parameters = _conditions(since, until, filters)
-    with_, ordered = _TAIL, f" ORDER BY {order}" if order else ""
-    if limit is not None:
-        with_ += (
-            f", chosen AS MATERIALIZED (SELECT r.task_id FROM ({_source(_INDEXED, which)}) AS r {_BESIDE}"
-            f" WHERE {own_which}{ordered} LIMIT ?)"
+        parameters += own
+    source, parameters = _which(columns, since, until, filters).tasks(selected, parameters)
+    rows = _execute(connection, f"WITH {_TAIL} {source} ORDER BY 1, 2", parameters).fetchall()
+    return (dict(zip(columns, row[2:], strict=True)) for row in rows)
+
+
+class _Which(NamedTuple):
+    """Which tasks are asked for, and what is joined to say so."""
+
+    joined: str
+    where: str
+    parameters: Parameters
+
+    def tasks(self, selected: Sequence[str], parameters: Parameters, end: str = "") -> tuple[str, Parameters]:
+        """The statement that reads them, whether they are rolled up whole or not.
+
+        Args:
+            selected: The columns, of `rollup_tasks` as `r`.
+            parameters: Theirs.
+            end: What comes after the condition.
+        """
+        parts = (
+            f"SELECT {', '.join(selected)} FROM {table} AS r {self.joined} WHERE {is_here} AND {self.where}{end}"
+            for table, is_here in _SOURCES
         )
-        select_parameters = [*parameters, *parameters, *own_parameters, limit, *select_parameters]
-        which, parameters, own_which, own_parameters = (
-            "r.task_id IN (SELECT task_id FROM chosen)",
-            [],
-            "true",
-            [],
-        )
-    source = _source([name for name in SUMS if name in {*_INDEXED, *columns}], which)
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    return cursor.execute(
-        f"WITH {with_} SELECT {', '.join(selected)} FROM ({source}) AS r {_BESIDE} WHERE {own_which}{ordered}",
-        [*select_parameters, *parameters, *parameters, *own_parameters],
-    )
+        both = [*parameters, *self.parameters]
+        return " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts), [*both, *both]
 
 
-def _source(columns: Iterable[str], which: str) -> str:
-    """Tasks that are rolled up whole, and the others."""
-    select = f"SELECT {', '.join(f'r.{name}' for name in columns)}"
-    return (
-        f"{select} FROM rollup_tasks AS r WHERE r.task_id NOT IN (SELECT task_id FROM tail) AND {which}"
-        f" UNION ALL {select} FROM tail AS r WHERE {which}"
-    )
-
-
-def _conditions(
-    since: datetime | int | None, until: datetime | int | None, filters: dict[str, object]
-) -> tuple[str, Parameters, str, Parameters]:
-    """The condition on what a task has in the rollup, and that on its own row."""
+def _which(
+    names: Sequence[str],
+    since: datetime | int | None,
+    until: datetime | int | None,
+    filters: dict[str, object],
+) -> _Which:
+    """The tasks of a period that fit the filters, joined to what these names need."""
     start, end = (to_us(at) if isinstance(at, datetime) else at for at in (since, until))
-    which = ["r.first_started_us >= ? AND r.first_started_us < ?"]
+    conditions = ["r.first_started_us >= ? AND r.first_started_us < ?"]
     parameters: Parameters = [0 if start is None else start, _END if end is None else end]
-    own_which, own_parameters = ["true"], Parameters()
     payers, payer_parameters = list[str](), Parameters()
     for name, value in filters.items():
         if name in SUMS or name in _TIMES:
-            raise ValueError(
-                f"tasks are not chosen by {name!r}, but by {', '.join([*TAGS, 'extra.<key>', *OWN])}"
-            )
+            known = ", ".join([*TAGS, "extra.<key>", *OWN])
+            raise ValueError(f"tasks are not chosen by {name!r}, but by {known}")
         condition, own = matches(*_expression(name), value)
-        (own_which if name in OWN else payers).append(condition)
-        (own_parameters if name in OWN else payer_parameters).extend(own)
-    if payers:  # found once, where each task's payer would be looked up
-        which.append(f"r.context_id IN (SELECT c.context_id FROM contexts AS c WHERE {' AND '.join(payers)})")
-    return " AND ".join(which), [*parameters, *payer_parameters], " AND ".join(own_which), own_parameters
+        (payers if _is_tag(name) else conditions).append(condition)
+        (payer_parameters if _is_tag(name) else parameters).extend(own)
+    if payers:  # found once, where each task's would be looked up
+        conditions.append(
+            f"r.context_id IN (SELECT c.context_id FROM contexts AS c WHERE {' AND '.join(payers)})"
+        )
+    joined = [_TASK] if any(name in OWN for name in (*names, *filters)) else []
+    joined += [_CONTEXT] if any(_is_tag(name) for name in names) else []
+    return _Which(" ".join(joined), " AND ".join(conditions), [*parameters, *payer_parameters])
+
+
+def _execute(connection: sqlite3.Connection, query: str, parameters: Parameters) -> sqlite3.Cursor:
+    cursor = connection.cursor()
+    cursor.row_factory = None  # tuples
+    return cursor.execute(query, parameters)
+
+
+def _is_tag(name: str) -> bool:
+    return name in TAGS or name == "extra" or name.startswith("extra.")
 
 
 def _expression(name: str) -> tuple[str, Parameters]:
@@ -205,7 +250,7 @@ def _expression(name: str) -> tuple[str, Parameters]:
         return f"t.{name}" if name in _NULLABLE else f"coalesce(t.{name}, '')", []
     if name == "extra":
         return "c.extra", []
-    if name in TAGS or name.startswith("extra."):
+    if _is_tag(name):
         return expression(name)
     if name in _TIMES:
         return expression(name)[0].replace("s.started_us", "r.first_started_us"), []

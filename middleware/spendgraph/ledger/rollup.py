@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from spendgraph.clock import from_us, to_us
 from spendgraph.ledger import rollup_sql as sql
 from spendgraph.ledger.pace import Pace
 
@@ -25,10 +27,20 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with how much is done, and how much there is."""
 
-Table = Literal["rollup_15min", "rollup_months", "rollup_tasks"]
+Table = Literal["rollup_15min", "rollup_series", "rollup_hours", "rollup_months", "rollup_tasks"]
 
 _SLICE: Final = 5_000
 """About so many steps are summed anew at once."""
+
+_ADD_CHUNK: Final = (
+    sql.ADD_ACCOUNTS,
+    sql.ADD_SERIES,
+    sql.FIND_SERIES,
+    sql.ADD_QUARTERS,
+    sql.ADD_HOURS,
+    sql.ADD_MONTHS,
+    sql.EMPTY_CHUNK,
+)
 
 _END: Final = 2**62
 _LAST_ID: Final = "\U0010ffff"
@@ -59,8 +71,8 @@ class Slice(NamedTuple):
 
     Attributes:
         table: Which rollup.
-        start: The first quarter of an hour, or the id before the first series or task.
-        end: The first quarter after it, or the last series' or task's id.
+        start: When it starts, or the id before the first series or task.
+        end: When it is over, or the last id.
         wrong: How many rows are wrong, missing or too many.
         example: One of them.
     """
@@ -120,9 +132,10 @@ def _add(execute: Execute, rows: int, until: int | None, now_us: int) -> tuple[i
     if start >= end:  # another process has added what was left
         return start, start, last
     chunk = (start, end)
-    execute(sql.ADD_SERIES, chunk)
-    execute(sql.ADD_QUARTERS, chunk)
-    execute(sql.ADD_MONTHS, chunk)
+    execute(sql.CREATE_CHUNK)
+    execute(sql.FILL_CHUNK, chunk)
+    for statement in _ADD_CHUNK:
+        execute(statement)
     execute(sql.ADD_TASKS, chunk)
     execute(sql.SET_STATE, (end, now_us))
     return start, end, last
@@ -131,7 +144,7 @@ def _add(execute: Execute, rows: int, until: int | None, now_us: int) -> tuple[i
 def wrong_slices(
     connection: sqlite3.Connection, size: int = _SLICE, progress: Progress | None = None
 ) -> Iterator[Slice]:
-    """Sum the steps anew, slice by slice, and name the parts of the rollups that are not the same; of months, the quarters.
+    """Sum the steps anew, slice by slice, and name the parts of the rollups that are not the same; of hours, the quarters, and of months, the hours.
 
     What may have been pruned is left out: quarters of an hour before it, and tasks of which steps are gone.
     """
@@ -151,16 +164,11 @@ def wrong_slices(
 
 def rebuild_slice(execute: Execute, found: Slice) -> None:
     """Make a part of a rollup anew from the steps."""
-    if found.table != "rollup_15min":
-        is_tasks = found.table == "rollup_tasks"
-        execute(sql.DROP_TASKS if is_tasks else sql.DROP_MONTHS, (found.start, found.end))
-        execute(sql.FILL_TASKS if is_tasks else sql.FILL_MONTHS, (found.start, found.end))
-        return
-    (pruned,) = execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()
-    part = (max(found.start, pruned), found.end)  # somebody may have pruned since it was compared
-    execute(sql.FILL_SERIES, part)
-    execute(sql.DROP_QUARTERS, part)
-    execute(sql.FILL_QUARTERS, part)
+    start = found.start
+    if found.table == "rollup_15min":  # somebody may have pruned since it was compared
+        start = max(start, execute(f"SELECT {sql.PRUNED_BEFORE}").fetchone()[0])
+    for statement in _REPAIRS[found.table]:
+        execute(statement, (start, found.end))
 
 
 def _quarter_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[int, int]]:
@@ -188,8 +196,36 @@ def _task_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[st
 
 def _series_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[int, int]]:
     (last,) = connection.execute("SELECT coalesce(max(series_id), 0) FROM rollup_series").fetchone()
-    for start in range(0, last + 1, size):
+    for start in range(0, last, size):
         yield start, start + size
+
+
+def _week_slices(connection: sqlite3.Connection, size: int) -> Iterator[tuple[int, int]]:
+    start = -sql.WEEK_US
+    while start < _END:
+        row = connection.execute(
+            f"SELECT {sql.week('quarter_us')} FROM rollup_15min WHERE quarter_us >= ?"  # noqa: S608 - names are this package's own
+            " ORDER BY quarter_us LIMIT 1 OFFSET ?",
+            (start, size),
+        ).fetchone()
+        end = _END if row is None else row[0] + sql.WEEK_US
+        yield start, end
+        start = end
+
+
+def _month_slices(connection: sqlite3.Connection, _: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < _END:
+        (week,) = connection.execute(
+            "SELECT min(week_us) FROM rollup_hours WHERE week_us >= ?", (start,)
+        ).fetchone()
+        end = (
+            _END
+            if week is None
+            else to_us((from_us(week).replace(day=1) + timedelta(days=32)).replace(day=1))
+        )
+        yield start, end
+        start = end
 
 
 def _compare(connection: sqlite3.Connection, table: Table, start: Any, end: Any) -> Slice | None:
@@ -200,21 +236,41 @@ def _compare(connection: sqlite3.Connection, table: Table, start: Any, end: Any)
         }
     if not wrong:
         return None
-    keys = {row[: 1 if table == "rollup_tasks" else 2] for row in wrong}
+    keys = {row[: _KEYS[table]] for row in wrong}
     return Slice(table, start, end, len(keys), min(keys, key=repr))
 
 
 _SLICES: Final[dict[Table, Callable[[sqlite3.Connection, int], Iterator[tuple[Any, Any]]]]] = {
     "rollup_15min": _quarter_slices,
-    "rollup_months": _series_slices,  # of the quarters: they come first
+    "rollup_series": _series_slices,
+    "rollup_hours": _week_slices,  # of the quarters: they come first
+    "rollup_months": _month_slices,  # and of the hours
     "rollup_tasks": _task_slices,
 }
 
-
 _QUERIES: Final[dict[Table, tuple[str, str]]] = {
     "rollup_15min": (sql.STORED_QUARTERS, sql.FRESH_QUARTERS),
+    "rollup_series": (sql.STORED_SERIES, sql.FRESH_SERIES),
+    "rollup_hours": (sql.STORED_HOURS, sql.FRESH_HOURS),
     "rollup_months": (sql.STORED_MONTHS, sql.FRESH_MONTHS),
     "rollup_tasks": (sql.STORED_TASKS, sql.FRESH_TASKS),
+}
+
+_KEYS: Final[dict[Table, int]] = {
+    "rollup_15min": 2,
+    "rollup_series": 1,
+    "rollup_hours": 3,
+    "rollup_months": 2,
+    "rollup_tasks": 1,
+}
+"""How many columns name a row."""
+
+_REPAIRS: Final[dict[Table, tuple[str, ...]]] = {
+    "rollup_15min": (sql.FILL_ACCOUNTS, sql.FILL_SERIES, sql.DROP_QUARTERS, sql.FILL_QUARTERS),
+    "rollup_series": (sql.FILL_ACCOUNTS_OF_SERIES, sql.SET_ACCOUNTS),
+    "rollup_hours": (sql.DROP_HOURS, sql.FILL_HOURS),
+    "rollup_months": (sql.DROP_MONTHS, sql.FILL_MONTHS),
+    "rollup_tasks": (sql.DROP_TASKS, sql.FILL_TASKS),
 }
 
 

@@ -24,7 +24,7 @@ FROM (SELECT coalesce(sum(steps), 0) AS steps, coalesce(sum(corrections), 0) AS 
   (SELECT coalesce(sum(steps), 0) AS steps, coalesce(sum(corrections), 0) AS corrections,
     coalesce(sum(cost_nanousd), 0) AS cost FROM rollup_tasks) AS t"""  # noqa: S608 - names are this package's own
 
-_TABLES: Final = ("rollup_15min", "rollup_months", "rollup_tasks")
+_TABLES: Final = ("rollup_15min", "rollup_hours", "rollup_months", "rollup_tasks")
 _SUMS: Final = "coalesce(sum(steps), 0), coalesce(sum(corrections), 0), coalesce(sum(cost_nanousd), 0)"
 
 

@@ -8,8 +8,17 @@ from typing import Final
 QUARTER_US: Final = 900_000_000
 """A quarter of an hour: the day of any time zone is a sum of these."""
 
+HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 86_400_000_000
+WEEK_US: Final = 7 * DAY_US
+
 QUARTER: Final = f"s.started_us - s.started_us % {QUARTER_US}"
 """When the quarter of an hour starts in which a step started."""
+
+
+def week(start: str) -> str:
+    """When the week starts, on a Monday in UTC, in which a time is: 1970 began on a Thursday."""
+    return f"{start} - ({start} + {3 * DAY_US}) % {WEEK_US}"
 
 
 def month(start: str) -> str:
@@ -31,6 +40,21 @@ DIMENSIONS: Final = (
     "is_replay",
 )
 """The columns of `steps` that make a series."""
+
+ACCOUNT_TAGS: Final = (
+    "tenant",
+    "feature",
+    "team",
+    "workload_class",
+    "environment",
+    "workspace",
+    "project",
+    "cost_center",
+    "priority",
+)
+"""The tags that have few values. With what a step was, they make an account: its months are few, however many users there are."""
+
+_OF_STEP: Final = DIMENSIONS[1:]
 
 _IS_CHARGE: Final = "s.entry = 'charge'"
 _FAILED: Final = "s.status IN ('error', 'cut', 'cancelled')"
@@ -97,6 +121,7 @@ _KEYS: Final = ", ".join(DIMENSIONS)
 _SUM_NAMES: Final = ", ".join(SUMS)
 _TASK_NAMES: Final = ", ".join(TASK_COLUMNS)
 _NEW_SUMS: Final = ", ".join(f"sum({sql}) AS {name}" for name, sql in SUMS.items())
+_TOTALS: Final = ", ".join(f"sum({name})" for name in SUMS)
 _NEW_TASK: Final = ", ".join(f"{how}({sql}) AS {name}" for name, (how, sql) in TASK_COLUMNS.items())
 _ADD: Final = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
 _MERGE: Final = ", ".join(
@@ -111,21 +136,37 @@ s.task_id > ?1 AND s.task_id <= ?2 AND s.seq <= {ROLLED_SEQ}
   AND NOT EXISTS (SELECT 1 FROM rollup_tasks AS p WHERE p.task_id = s.task_id AND p.pruned_steps > 0)"""
 
 
-def new_series(condition: str) -> str:
-    """Make the series of steps that have none yet."""
-    keys = ", ".join(f"s.{name}" for name in DIMENSIONS)
+_SERIES_OF_STEP: Final = " AND ".join(f"r.{name} = s.{name}" for name in DIMENSIONS)
+_ACCOUNT_KEYS: Final = ", ".join((*ACCOUNT_TAGS, *_OF_STEP))
+_ACCOUNT: Final = ", ".join((*(f"c.{name}" for name in ACCOUNT_TAGS), *(f"s.{name}" for name in _OF_STEP)))
+_ACCOUNT_OF_STEP: Final = " AND ".join(
+    (*(f"a.{name} = c.{name}" for name in ACCOUNT_TAGS), *(f"a.{name} = s.{name}" for name in _OF_STEP))
+)
+
+
+def new_accounts(source: str, condition: str) -> str:
+    """Make the accounts of what has no series; the source has the columns of `steps` that make one."""
     return f"""\
-INSERT INTO rollup_series ({_KEYS})
-SELECT DISTINCT {keys} FROM steps AS s WHERE {condition}
+INSERT INTO rollup_accounts ({_ACCOUNT_KEYS})
+SELECT DISTINCT {_ACCOUNT} FROM {source} AS s CROSS JOIN contexts AS c ON c.context_id = s.context_id
+WHERE {condition}
 ON CONFLICT DO NOTHING"""
+
+
+def new_series(source: str, condition: str) -> str:
+    """Make the series of what has none; their accounts are there."""
+    return f"""\
+INSERT INTO rollup_series (account_id, {_KEYS})
+SELECT DISTINCT a.account_id, {", ".join(f"s.{name}" for name in DIMENSIONS)}
+FROM {source} AS s CROSS JOIN contexts AS c ON c.context_id = s.context_id CROSS JOIN rollup_accounts AS a ON {_ACCOUNT_OF_STEP}
+WHERE {condition}"""
 
 
 def sums(condition: str, start: str) -> str:
     """The rows of a rollup as steps make them: from when on, of which series, and the sums."""
-    same = " AND ".join(f"r.{name} = s.{name}" for name in DIMENSIONS)
     return f"""\
 SELECT {start}, r.series_id, {_NEW_SUMS}
-FROM steps AS s LEFT JOIN rollup_series AS r ON {same}
+FROM steps AS s LEFT JOIN rollup_series AS r ON {_SERIES_OF_STEP}
 WHERE {condition}
 GROUP BY 1, 2"""
 
@@ -145,15 +186,37 @@ SELECT g.task_id, coalesce(
 FROM (SELECT s.task_id, {_NEW_TASK} FROM steps AS s {way} WHERE {condition} GROUP BY s.task_id) AS g"""
 
 
+_WEEK: Final = week("quarter_us")
+_HOUR: Final = f"quarter_us - quarter_us % {HOUR_US}"
+
+# What some steps add, summed once and added to three tables. It lies in the memory of the connection, and is empty in between.
+CREATE_CHUNK: Final = f"""\
+CREATE TEMP TABLE IF NOT EXISTS rollup_chunk (quarter_us, series_id, account_id, {_KEYS}, {_SUM_NAMES})"""
+FILL_CHUNK: Final = f"""\
+INSERT INTO temp.rollup_chunk (quarter_us, series_id, account_id, {_KEYS}, {_SUM_NAMES})
+SELECT s.quarter_us, r.series_id, r.account_id, {", ".join(f"s.{name}" for name in (*DIMENSIONS, *SUMS))}
+FROM (
+  SELECT {QUARTER} AS quarter_us, {_KEYS}, {_NEW_SUMS} FROM steps AS s WHERE {IN_CHUNK}
+  GROUP BY 1, {", ".join(str(2 + number) for number in range(len(DIMENSIONS)))}
+) AS s LEFT JOIN rollup_series AS r ON {_SERIES_OF_STEP}"""
+FIND_SERIES: Final = f"""\
+UPDATE temp.rollup_chunk AS s SET series_id = r.series_id, account_id = r.account_id
+FROM rollup_series AS r WHERE s.series_id IS NULL AND {_SERIES_OF_STEP}"""
+ADD_ACCOUNTS: Final = new_accounts("temp.rollup_chunk", "s.series_id IS NULL")
+ADD_SERIES: Final = new_series("temp.rollup_chunk", "s.series_id IS NULL")
 ADD_QUARTERS: Final = f"""\
 INSERT INTO rollup_15min (quarter_us, series_id, {_SUM_NAMES})
-{sums(IN_CHUNK, QUARTER)}
+SELECT quarter_us, series_id, {_SUM_NAMES} FROM temp.rollup_chunk WHERE true
 ON CONFLICT (quarter_us, series_id) DO UPDATE SET {_ADD}"""
-
+ADD_HOURS: Final = f"""\
+INSERT INTO rollup_hours (week_us, account_id, hour_us, {_SUM_NAMES})
+SELECT {_WEEK}, account_id, {_HOUR}, {_TOTALS} FROM temp.rollup_chunk GROUP BY 1, 2, 3
+ON CONFLICT (week_us, account_id, hour_us) DO UPDATE SET {_ADD}"""
 ADD_MONTHS: Final = f"""\
-INSERT INTO rollup_months (month_us, series_id, {_SUM_NAMES})
-{sums(IN_CHUNK, month("s.started_us"))}
-ON CONFLICT (series_id, month_us) DO UPDATE SET {_ADD}"""
+INSERT INTO rollup_months (account_id, month_us, {_SUM_NAMES})
+SELECT account_id, {month("quarter_us")}, {_TOTALS} FROM temp.rollup_chunk GROUP BY 1, 2
+ON CONFLICT (account_id, month_us) DO UPDATE SET {_ADD}"""
+EMPTY_CHUNK: Final = "DELETE FROM temp.rollup_chunk"
 
 ADD_TASKS: Final = f"""\
 INSERT INTO rollup_tasks (task_id, context_id, {_TASK_NAMES})
@@ -164,26 +227,47 @@ SET_STATE: Final = """\
 INSERT INTO rollup_state (state_id, rolled_seq, rolled_us) VALUES (1, ?1, ?2)
 ON CONFLICT (state_id) DO UPDATE SET rolled_seq = excluded.rolled_seq, rolled_us = excluded.rolled_us"""
 
+_STRANGE: Final = f"{IN_SLICE} AND NOT EXISTS (SELECT 1 FROM rollup_series AS r WHERE {_SERIES_OF_STEP})"
+_SERIES_IN_SLICE: Final = "s.series_id > ?1 AND s.series_id <= ?2"
+
+STORED_SERIES: Final = f"SELECT s.series_id, s.account_id FROM rollup_series AS s WHERE {_SERIES_IN_SLICE}"
 STORED_QUARTERS: Final = f"""\
 SELECT quarter_us, series_id, {_SUM_NAMES} FROM rollup_15min WHERE quarter_us >= ?1 AND quarter_us < ?2"""
+STORED_HOURS: Final = f"""\
+SELECT week_us, account_id, hour_us, {_SUM_NAMES} FROM rollup_hours WHERE week_us >= ?1 AND week_us < ?2"""
 STORED_MONTHS: Final = f"""\
-SELECT month_us, series_id, {_SUM_NAMES} FROM rollup_months WHERE series_id > ?1 AND series_id <= ?2"""
+SELECT account_id, month_us, {_SUM_NAMES} FROM rollup_months WHERE month_us >= ?1 AND month_us < ?2"""
 STORED_TASKS: Final = f"""\
 SELECT task_id, context_id, {_TASK_NAMES} FROM rollup_tasks
 WHERE task_id > ?1 AND task_id <= ?2 AND pruned_steps = 0"""
 
+FRESH_SERIES: Final = f"""\
+SELECT s.series_id, a.account_id FROM rollup_series AS s JOIN contexts AS c ON c.context_id = s.context_id
+LEFT JOIN rollup_accounts AS a ON {_ACCOUNT_OF_STEP} WHERE {_SERIES_IN_SLICE}"""
 FRESH_QUARTERS: Final = sums(IN_SLICE, QUARTER)
+FRESH_HOURS: Final = f"""\
+SELECT {_WEEK}, r.account_id, {_HOUR}, {_TOTALS} FROM rollup_15min AS q CROSS JOIN rollup_series AS r ON r.series_id = q.series_id
+WHERE q.quarter_us >= ?1 AND q.quarter_us < ?2 GROUP BY 1, 2, 3"""
 FRESH_MONTHS: Final = f"""\
-SELECT {month("q.quarter_us")}, q.series_id, {", ".join(f"sum(q.{name})" for name in SUMS)}
-FROM rollup_15min AS q WHERE q.series_id > ?1 AND q.series_id <= ?2 GROUP BY 2, 1"""
+SELECT account_id, {month("hour_us")}, {_TOTALS} FROM rollup_hours
+WHERE week_us > ?1 - {WEEK_US} AND week_us < ?2 AND hour_us >= ?1 AND hour_us < ?2 GROUP BY 1, 2"""
 FRESH_TASKS: Final = tasks(_TASK_IN_SLICE)
 
 DROP_QUARTERS: Final = "DELETE FROM rollup_15min WHERE quarter_us >= ?1 AND quarter_us < ?2"
-DROP_MONTHS: Final = "DELETE FROM rollup_months WHERE series_id > ?1 AND series_id <= ?2"
+DROP_HOURS: Final = "DELETE FROM rollup_hours WHERE week_us >= ?1 AND week_us < ?2"
+DROP_MONTHS: Final = "DELETE FROM rollup_months WHERE month_us >= ?1 AND month_us < ?2"
 DROP_TASKS: Final = "DELETE FROM rollup_tasks WHERE task_id > ?1 AND task_id <= ?2 AND pruned_steps = 0"
 
-FILL_SERIES: Final = new_series(IN_SLICE)
+FILL_ACCOUNTS_OF_SERIES: Final = f"""\
+INSERT INTO rollup_accounts ({_ACCOUNT_KEYS})
+SELECT DISTINCT {_ACCOUNT} FROM rollup_series AS s JOIN contexts AS c ON c.context_id = s.context_id
+WHERE {_SERIES_IN_SLICE} ON CONFLICT DO NOTHING"""
+SET_ACCOUNTS: Final = f"""\
+UPDATE rollup_series AS s SET account_id = a.account_id FROM contexts AS c, rollup_accounts AS a
+WHERE c.context_id = s.context_id AND {_ACCOUNT_OF_STEP} AND {_SERIES_IN_SLICE}"""
+FILL_ACCOUNTS: Final = new_accounts("steps", _STRANGE)
+FILL_SERIES: Final = new_series("steps", _STRANGE)
 FILL_QUARTERS: Final = f"INSERT INTO rollup_15min (quarter_us, series_id, {_SUM_NAMES})\n{FRESH_QUARTERS}"
-FILL_MONTHS: Final = f"INSERT INTO rollup_months (month_us, series_id, {_SUM_NAMES})\n{FRESH_MONTHS}"
+FILL_HOURS: Final = f"INSERT INTO rollup_hours (week_us, account_id, hour_us, {_SUM_NAMES})\n{FRESH_HOURS}"
+FILL_MONTHS: Final = f"INSERT INTO rollup_months (account_id, month_us, {_SUM_NAMES})\n{FRESH_MONTHS}"
 FILL_TASKS: Final = f"INSERT INTO rollup_tasks (task_id, context_id, {_TASK_NAMES})\n{FRESH_TASKS}"
-ADD_SERIES: Final = new_series(IN_CHUNK)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from spendgraph.ledger.rolled_tasks import nearest_rank
+from spendgraph.ledger.ranks import nearest_rank
 from spendgraph_reports.amounts import dollars, percent, share
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.economics.shares import mean, times

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from spendgraph.clock import from_us
-from spendgraph.ledger.rolled_tasks import nearest_rank
+from spendgraph.ledger.ranks import nearest_rank
 from spendgraph_reports.months import closed
 from spendgraph_reports.outliers.profiles import Pick
 from spendgraph_reports.period import DAY_US

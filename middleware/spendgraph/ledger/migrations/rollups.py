@@ -54,8 +54,34 @@ CREATE TABLE rollup_state (
   rolled_us INTEGER NOT NULL -- when the rollups were last brought up to date
 ) STRICT""")
     db.execute("""\
+CREATE TABLE rollup_accounts (
+  account_id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL, -- this and the next eight as in contexts: tags that have few values
+  feature TEXT NOT NULL,
+  team TEXT NOT NULL,
+  workload_class TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  workspace TEXT NOT NULL,
+  project TEXT NOT NULL,
+  cost_center TEXT NOT NULL,
+  priority TEXT NOT NULL,
+  kind TEXT NOT NULL, -- this and the rest as in steps
+  name TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  service_tier TEXT NOT NULL,
+  owner_team TEXT NOT NULL,
+  missing_tags TEXT NOT NULL,
+  cost_basis TEXT NOT NULL,
+  status TEXT NOT NULL,
+  is_replay INTEGER NOT NULL,
+  UNIQUE (tenant, feature, team, workload_class, environment, workspace, project, cost_center, priority, kind, name, provider, model,
+    service_tier, owner_team, missing_tags, cost_basis, status, is_replay)
+) STRICT""")
+    db.execute("""\
 CREATE TABLE rollup_series (
   series_id INTEGER PRIMARY KEY,
+  account_id INTEGER NOT NULL REFERENCES rollup_accounts (account_id), -- series of one differ by user, version, template or extra tags
   context_id TEXT NOT NULL REFERENCES contexts (context_id),
   kind TEXT NOT NULL, -- this and the rest as in steps
   name TEXT NOT NULL,
@@ -76,14 +102,22 @@ CREATE TABLE rollup_15min (
 {_SUMS},
   PRIMARY KEY (quarter_us, series_id)
 ) STRICT, WITHOUT ROWID""")
+    db.execute("CREATE INDEX rollup_15min_of_series ON rollup_15min (series_id, quarter_us)")
+    db.execute(f"""\
+CREATE TABLE rollup_hours (
+  week_us INTEGER NOT NULL, -- when its week starts, on a Monday in UTC: what is written together lies together
+  account_id INTEGER NOT NULL REFERENCES rollup_accounts (account_id),
+  hour_us INTEGER NOT NULL, -- when the hour starts: the sums of rollup_15min in it
+{_SUMS},
+  PRIMARY KEY (week_us, account_id, hour_us)
+) STRICT, WITHOUT ROWID""")
     db.execute(f"""\
 CREATE TABLE rollup_months (
-  series_id INTEGER NOT NULL REFERENCES rollup_series (series_id),
+  account_id INTEGER NOT NULL REFERENCES rollup_accounts (account_id),
   month_us INTEGER NOT NULL, -- when the month starts in UTC: the sums of rollup_15min in it
 {_SUMS},
-  PRIMARY KEY (series_id, month_us)
+  PRIMARY KEY (account_id, month_us)
 ) STRICT, WITHOUT ROWID""")
-    db.execute("CREATE INDEX rollup_15min_of_series ON rollup_15min (series_id, quarter_us)")
     db.execute("""\
 CREATE TABLE rollup_tasks (
   task_id TEXT NOT NULL PRIMARY KEY,
@@ -114,7 +148,6 @@ CREATE TABLE rollup_tasks (
     db.execute(
         "CREATE INDEX rollup_tasks_started ON rollup_tasks (first_started_us, context_id, cost_nanousd)"
     )
-    db.execute("CREATE INDEX rollup_tasks_cost ON rollup_tasks (cost_nanousd)")
     db.execute("CREATE INDEX contexts_of_tenant ON contexts (tenant)")
     db.execute("""\
 CREATE TABLE prunes (
@@ -165,10 +198,10 @@ FROM steps AS s
 JOIN contexts AS c ON c.context_id = s.context_id
 WHERE {_NOT_ROLLED}""")
     db.execute("DROP VIEW daily_spend")
-    db.execute("""\
+    db.execute(f"""\
 CREATE VIEW daily_spend AS -- by UTC day and payer; unattributed_usd and not_reported_usd are parts of cost_usd
 SELECT
-  substr(q.quarter, 1, 10) AS day, q.feature, q.team, q.tenant, q.environment,
+  strftime('%Y-%m-%d', q.time_us / 1000000, 'unixepoch') AS day, q.feature, q.team, q.tenant, q.environment,
   sum(q.steps) AS steps,
   round(sum(q.cost_nanousd) / 1e9, 9) AS cost_usd,
   sum(q.cost_nanousd) AS cost_nanousd,
@@ -177,7 +210,16 @@ SELECT
     sum(q.cost_nanousd) FILTER (WHERE q.cost_basis IN ('estimated', 'upper_bound')), 0
   ) / 1e9, 9) AS not_reported_usd,
   coalesce(sum(q.steps) FILTER (WHERE q.cost_basis = 'unpriced'), 0) AS unpriced_steps
-FROM spend_15min AS q
+FROM (
+  SELECT h.hour_us AS time_us, a.feature, a.team, a.tenant, a.environment, a.missing_tags, a.cost_basis, h.steps, h.cost_nanousd
+  FROM rollup_hours AS h
+  JOIN rollup_accounts AS a ON a.account_id = h.account_id
+  UNION ALL
+  SELECT s.started_us, c.feature, c.team, c.tenant, c.environment, s.missing_tags, s.cost_basis, s.entry = 'charge', s.cost_nanousd
+  FROM steps AS s
+  JOIN contexts AS c ON c.context_id = s.context_id
+  WHERE {_NOT_ROLLED}
+) AS q
 GROUP BY day, q.feature, q.team, q.tenant, q.environment""")
     db.execute("DROP VIEW task_costs")
     db.execute(f"""\
