@@ -18,7 +18,6 @@ BRIEFLY := awk '/^ *Collecting /{ if (++found % 20 == 0) say(found " packages fo
 # The first of these that is Python >= 3.11 and can make a virtual environment; `make PYTHON=... test` names one.
 PYTHON ?= python3.13 python3.12 python3.11 python3
 FOCUS_PYTHON ?= python3.12
-COVERAGE ?= --cov --cov-branch --cov-report=term:skip-covered
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,7 +26,7 @@ demo: $(VENV)/demo.stamp ## a real agent on a real language model, and who spent
 	@$(BIN)/spendgraph demo $(ARGS)
 
 test: $(VENV)/dev.stamp ## every test, with branch coverage
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(COVERAGE) $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 races: $(VENV)/dev.stamp ## twenty branches for the room of four, 200 times: in threads, on loops, in 1 and 4 processes
 	@SPENDGRAPH_RACES=$${SPENDGRAPH_RACES:-200} $(BIN)/python -m pytest -v tests/budgets/test_fanout.py $(ARGS)
