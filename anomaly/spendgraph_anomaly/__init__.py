@@ -1,7 +1,7 @@
-"""Anomalies and forecasts on a spendgraph ledger: nothing yet.
+"""Anomalies and forecasts on a spendgraph ledger.
 
-The package is here so that its name and its place above the ledger are settled: it will read ledgers and never
-import what runs inside an agent. Nothing can be imported from it in this release.
+It reads ledgers and never imports what runs inside an agent. `spendgraph_anomaly.series` cuts gap-free series out of a
+ledger; everything else looks at series.
 """
 
 from __future__ import annotations
