@@ -70,9 +70,11 @@ def test_four_of_twenty_threads_are_admitted_whichever_way_they_call(tmp_path: P
 @pytest.mark.parametrize("way", ["batch", "abatch"])
 def test_four_of_a_batch_of_twenty_are_admitted(tmp_path: Path, way: str) -> None:
     """The refusals stand where the answers would."""
-    model, hellos = ScriptedModel(), ["hi"] * BRANCHES
+    model = ScriptedModel()
+    hellos: list[Any] = ["hi"] * BRANCHES
     with Meter(tmp_path / "ledger.db", policy=capped()) as meter:
         config = meter.config(ACME)
+        said: list[Any]
         if way == "batch":
             said = model.batch(hellos, config, return_exceptions=True)
         else:

@@ -74,7 +74,7 @@ def asking(model: ScriptedModel) -> BaseTool:
         """Ask a model."""
         return str(model.invoke("hi").content)
 
-    ask.coroutine = aask  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    ask.coroutine = aask  # pyright: ignore[reportAttributeAccessIssue]
     return ask
 
 
