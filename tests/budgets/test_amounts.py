@@ -91,11 +91,13 @@ def test_an_end_that_is_delivered_twice_is_spent_once(tmp_path: Path, way: str) 
     with metered(tmp_path, policy) as meter:
         again = Dispatcher()
         again.attach(meter.listener)
+        # Not by `meter.config`, which would see that the meter is attached already.
+        config: Any = {"callbacks": [meter.handler, again], "metadata": ACME.metadata()}
         for calls in (1, 2):
-            WAYS[way](model, meter.config(ACME, {"callbacks": [again]}))
+            WAYS[way](model, config)
             assert counters(meter) == (calls * 5 * CENT, 0)
         with pytest.raises(BudgetExceeded):
-            WAYS[way](model, meter.config(ACME, {"callbacks": [again]}))
+            WAYS[way](model, meter.config(ACME))
         assert model.requests == len(list(meter.ledger.steps())) == 2
         assert meter.ledger.verify() == []
 
