@@ -88,16 +88,16 @@ def test_an_end_that_is_delivered_twice_is_spent_once(tmp_path: Path, way: str) 
     """Start and end of the call are both heard twice: one hold, one step, and the second call still fits."""
     model = ScriptedModel()
     policy = by_call("0.05", "{name: cap, limit_usd: '0.10'}")
-    with metered(tmp_path, policy) as meter:
+    with metered(tmp_path, policy) as meter, meter.task(ACME):
         again = Dispatcher()
         again.attach(meter.listener)
         # Not by `meter.config`, which would see that the meter is attached already.
-        config: Any = {"callbacks": [meter.handler, again], "metadata": ACME.metadata()}
+        config: Any = {"callbacks": [meter.handler, again]}
         for calls in (1, 2):
             WAYS[way](model, config)
             assert counters(meter) == (calls * 5 * CENT, 0)
         with pytest.raises(BudgetExceeded):
-            WAYS[way](model, meter.config(ACME))
+            WAYS[way](model, {})
         assert model.requests == len(list(meter.ledger.steps())) == 2
         assert meter.ledger.verify() == []
 
