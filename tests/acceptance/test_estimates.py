@@ -59,6 +59,32 @@ def _without_usage(kit: Kit) -> None:
     list(kit.openai(stream_usage=False).stream(kit.ask("whole", **WORDS), kit.config()))
 
 
+def _invoked_and_streamed(kit: Kit) -> None:
+    """`streaming=True` makes a stream of a plain invoke."""
+    kit.openai(stream_usage=False, streaming=True).invoke(kit.ask("whole", **WORDS), kit.config())
+
+
+def _messages_of_a_graph(kit: Kit) -> None:
+    """So does `stream_mode="messages"` of the graph around it."""
+    model = kit.openai(stream_usage=False)
+
+    def work(state: State) -> Any:
+        return {"notes": [model.invoke(kit.ask("whole", **WORDS)).text]}
+
+    list(line_of_nodes(work=work).stream(START_STATE, kit.config(), stream_mode="messages"))
+
+
+async def _events_of_a_graph(kit: Kit) -> None:
+    """And so do its events."""
+    model = kit.openai(stream_usage=False)
+
+    async def work(state: State) -> Any:
+        return {"notes": [(await model.ainvoke(kit.ask("whole", **WORDS))).text]}
+
+    graph = line_of_nodes(work=work)
+    assert [event async for event in graph.astream_events(START_STATE, kit.config(), version="v2")]
+
+
 async def _cancelled(kit: Kit) -> None:
     """A cancelled call has a start and no end."""
 
@@ -120,6 +146,9 @@ UNREPORTED = (
     _raw_stream_broken_off,
     _dropped_by_the_provider,
     _without_usage,
+    _invoked_and_streamed,
+    _messages_of_a_graph,
+    _events_of_a_graph,
     _cancelled,
     _waited_for_too_long,
     _node_timed_out,

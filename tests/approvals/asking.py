@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
 
-from budgets.fanout import CALL_NANOUSD, PRICES, State
+from budgets.fanout import PRICES, State
 from scripted import ScriptedModel
 from spendgraph import Meter
 from spendgraph.ledger.approvals import Decided, Decision
@@ -23,11 +24,11 @@ APPROVE: dict[str, Any] = {"decisions": [{"type": "approve"}]}
 REJECT: dict[str, Any] = {"decisions": [{"type": "reject", "message": "not this month"}]}
 
 
-def asks(calls: int = 2, *, more: str = "", budget: str = "") -> Policy:
-    """So many calls of three quarters of a cent fit; for more a person is asked."""
-    limit = CALL_NANOUSD * calls / 1e9
+def asks(calls: int = 2, *, more: str = "", budget: str = "", usd: str = "0.0075") -> Policy:
+    """So many calls, of three quarters of a cent by default, fit; for more a person is asked."""
+    limit = Decimal(usd) * calls
     return parse_policy(
-        f"{PRICES}\nbudgets:\n  - {{name: cap, owner: growth, per: tenant, limit_usd: '{limit}',"
+        f"{PRICES.replace('0.0075', usd)}\nbudgets:\n  - {{name: cap, owner: growth, per: tenant, limit_usd: '{limit}',"
         f" thresholds: [{{at: 100%, do: approve}}]{budget}}}\n{more}"
     )
 

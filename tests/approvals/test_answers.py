@@ -19,6 +19,7 @@ from langgraph.types import interrupt
 from approvals.asking import (
     APPROVE,
     REJECT,
+    WAYS,
     asks,
     branching,
     decide,
@@ -30,6 +31,8 @@ from approvals.asking import (
     waiting,
 )
 from budgets.fanout import ACME, CALL_NANOUSD, PRICES
+from notify.kit import NOWHERE, look
+from notify.kit import rows as alerts
 from scripted import ScriptedModel
 from spendgraph import ApprovalError, ApprovalRequired, Meter
 from spendgraph.hooks.refusals import ApprovalPause
@@ -154,18 +157,30 @@ def test_a_value_counts_in_the_run_that_brought_it(tmp_path: Path) -> None:
         assert [row["state"] for row in meter.ledger.approvals()] == ["approved", "pending"]
 
 
-@EITHER
-def test_the_branches_of_one_question_need_one_answer(tmp_path: Path, asynchronous: bool) -> None:
-    """Three branches, one id, one value."""
+@pytest.mark.parametrize("way", WAYS)
+def test_the_branches_of_one_question_need_one_answer(tmp_path: Path, way: str) -> None:
+    """Three branches: one row, one id, one notification, one value; the next round is a new question."""
     model = ScriptedModel()
     graph = branching(model, 3, InMemorySaver())
-    with Meter(tmp_path / "ledger.db", policy=asks(0)) as meter:
-        paused = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), asynchronous=asynchronous)
+    policy = asks(0, more=f"notify: {{growth: '{NOWHERE}'}}\n")
+    with Meter(tmp_path / "ledger.db", policy=policy) as meter:
+        paused = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
+        (question_id,) = {each.id for each in waiting(paused)}
         command = answered(paused, APPROVE, by_id=True)
-        done = go(graph, command, meter.config(thread_id="t"), asynchronous=asynchronous)
+        done = go(graph, command, meter.config(thread_id="t"), way=way)
         assert (done, model.requests) == ({"answers": ["ok"] * 3}, 3)
-        assert len(meter.ledger.approvals()) == 1
+        (row,) = meter.ledger.approvals()
+        assert (row["approval_id"], row["asked"]) == (question_id, 3 * CALL_NANOUSD)
+        look(meter)
+        told = [kind for (kind,) in alerts(tmp_path / "ledger.db", "kind")]
+        assert told.count("approval") == 1
         assert meter.ledger.verify() == []
+        again = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
+        (next_id,) = {each.id for each in waiting(again)}
+        assert next_id != question_id
+        look(meter)
+        told = [kind for (kind,) in alerts(tmp_path / "ledger.db", "kind")]
+        assert told.count("approval") == 2
 
 
 RECORDED = {
@@ -201,14 +216,15 @@ def test_only_an_approver_may_say_yes(tmp_path: Path) -> None:
         assert decide(meter, by="mallory", yes=False).state == "denied"
 
 
-def test_silence_past_the_deadline_means_no_and_is_not_a_denial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_silence_past_the_deadline_means_no_and_is_not_a_denial(tmp_path: Path, way: str) -> None:
     """Approving afterwards is refused with "expired"."""
     model = ScriptedModel()
     graph = branching(model, 1, InMemorySaver())
     times = [1_800_000_000_000_000]
     policy = asks(0, more="approvals: {within: 30m}\n")
     with Meter(tmp_path / "ledger.db", policy=policy, clock=lambda: times[0]) as meter:
-        paused = graph.invoke({"answers": []}, meter.config(ACME, thread_id="t"))
+        paused = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
         approval_id = waiting(paused)[0].id
         times[0] += 30 * 60 * 1_000_000
         with pytest.raises(ApprovalError, match="has expired") as caught:
@@ -216,9 +232,10 @@ def test_silence_past_the_deadline_means_no_and_is_not_a_denial(tmp_path: Path) 
         assert caught.value.reason == "expired"
         for command in (None, resume(APPROVE)):
             with pytest.raises(ApprovalRequired, match="more was expired") as refused:
-                graph.invoke(command, meter.config(thread_id="t"))
+                go(graph, command, meter.config(thread_id="t"), way=way)
             assert refused.value.reason == "approval_expired"
         assert model.requests == 0
+        assert [row["state"] for row in meter.ledger.approvals()] == ["expired"]
 
 
 def test_a_decision_counts_once(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from approvals.asking import WAYS, asks, branching, decide, go, line, paying, wa
 from budgets.fanout import ACME, CALL_NANOUSD
 from scripted import ScriptedModel
 from spendgraph import ApprovalRequired, BudgetExceeded, CostContext, Meter, RefusalSwallowed
+from spendgraph.ledger.approvals import Decision
 
 EITHER = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 
@@ -79,16 +80,16 @@ def test_the_question_says_what_it_is_about(tmp_path: Path, asynchronous: bool) 
     assert about["context"]["tenant"] == "acme"
 
 
-@EITHER
-def test_the_next_round_is_a_new_question(tmp_path: Path, asynchronous: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_the_next_round_is_a_new_question(tmp_path: Path, way: str) -> None:
     """A grant is used up by what it was for; what comes next is asked anew, under another id."""
     model = ScriptedModel()
     node = paying(model)
     graph = line(InMemorySaver(), node, node, node)
     with Meter(tmp_path / "ledger.db", policy=asks(1)) as meter:
-        first = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), asynchronous=asynchronous)
+        first = go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
         decide(meter)
-        second = go(graph, None, meter.config(thread_id="t"), asynchronous=asynchronous)
+        second = go(graph, None, meter.config(thread_id="t"), way=way)
         assert waiting(first)[0].id != waiting(second)[0].id
         assert [row["round"] for row in meter.ledger.approvals()] == [0, 1]
         assert model.requests == 2
@@ -112,40 +113,65 @@ def test_a_no_is_final_for_the_task_and_only_for_it(tmp_path: Path, way: str) ->
         assert len(meter.ledger.approvals()) == 2
 
 
-@EITHER
-def test_more_approved_for_one_task_is_not_for_another_nor_twice(tmp_path: Path, asynchronous: bool) -> None:
-    """+$0.0075 for one run lets one call of that run out."""
+FIVE = 5_000_000_000
+"""Five dollars."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_more_approved_for_one_task_is_not_for_another_nor_twice(tmp_path: Path, way: str) -> None:
+    """+$5 for one run lets one call of $5 of that run out."""
     model = ScriptedModel()
     graph = branching(model, 1, InMemorySaver())
-    with Meter(tmp_path / "ledger.db", policy=asks(0)) as meter:
+    with Meter(tmp_path / "ledger.db", policy=asks(0, usd="5")) as meter:
         for thread in ("x", "y"):
-            go(graph, {"answers": []}, meter.config(ACME, thread_id=thread), asynchronous=asynchronous)
+            go(graph, {"answers": []}, meter.config(ACME, thread_id=thread), way=way)
         first, second = meter.ledger.approvals(pending=True)
         assert first["approval_id"] != second["approval_id"]
-        from spendgraph.ledger.approvals import Decision
-
-        meter.ledger.inbox.decide(first["approval_id"], Decision(True, "lead", "yes"))
-        stuck = go(graph, None, meter.config(thread_id="y"), asynchronous=asynchronous)
+        decided = meter.ledger.inbox.decide(first["approval_id"], Decision(True, "lead", "yes"))
+        assert (first["thread_id"], first["asked"], decided.granted) == ("x", FIVE, FIVE)
+        stuck = go(graph, None, meter.config(thread_id="y"), way=way)
         assert (len(waiting(stuck)), model.requests) == (1, 0)
-        go(graph, None, meter.config(thread_id="x"), asynchronous=asynchronous)
+        go(graph, None, meter.config(thread_id="x"), way=way)
         assert model.requests == 1
-        again = go(graph, {"answers": []}, meter.config(ACME, thread_id="x"), asynchronous=asynchronous)
+        again = go(graph, {"answers": []}, meter.config(ACME, thread_id="x"), way=way)
         assert (len(waiting(again)), model.requests) == (1, 1)
         assert meter.ledger.verify() == []
 
 
-def test_the_budget_is_checked_again_at_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_the_budget_is_checked_again_at_resume(tmp_path: Path, way: str) -> None:
     """Less was granted than the call asks for: it is not sent, and the rest is asked for."""
     model = ScriptedModel()
     graph = branching(model, 1, InMemorySaver())
     with Meter(tmp_path / "ledger.db", policy=asks(0)) as meter:
-        graph.invoke({"answers": []}, meter.config(ACME, thread_id="t"))
+        go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
         decide(meter, amount=CALL_NANOUSD - 1)
-        stuck = graph.invoke(None, meter.config(thread_id="t"))
+        stuck = go(graph, None, meter.config(thread_id="t"), way=way)
         assert (len(waiting(stuck)), model.requests) == (1, 0)
         decide(meter, amount=1)
-        graph.invoke(None, meter.config(thread_id="t"))
+        go(graph, None, meter.config(thread_id="t"), way=way)
         assert model.requests == 1
+        assert meter.ledger.verify() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_others_spent_meanwhile_counts_at_resume(tmp_path: Path, way: str) -> None:
+    """Of the limit of $5 nothing was left, and $5 more are approved; then somebody spends $1: the call asks anew."""
+    model = ScriptedModel()
+    graph = branching(model, 1, InMemorySaver())
+    with Meter(tmp_path / "ledger.db", policy=asks(1, usd="5")) as meter:
+        model.invoke("hi", meter.config(ACME))
+        go(graph, {"answers": []}, meter.config(ACME, thread_id="t"), way=way)
+        assert decide(meter).granted == FIVE
+        with meter.task(ACME):
+            meter.record("human_review", usd=1)
+        stuck = go(graph, None, meter.config(thread_id="t"), way=way)
+        assert (len(waiting(stuck)), model.requests) == (1, 1)
+        decide(meter)
+        go(graph, None, meter.config(thread_id="t"), way=way)
+        assert model.requests == 2
+        (window,) = meter.ledger.windows()
+        assert (window["spent_nanousd"], window["held_nanousd"]) == (11_000_000_000, 0)
         assert meter.ledger.verify() == []
 
 

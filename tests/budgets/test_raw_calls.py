@@ -100,26 +100,34 @@ def test_strict_holds_the_limit_once_for_every_answer_asked_for(tmp_path: Path, 
     assert step["reserved_nanousd"] == 10_400_000
 
 
-def test_a_loop_goes_on_while_a_call_waits_for_another_process(tmp_path: Path, server: Server) -> None:
-    """Longer than `loop_wait_ms`: `acall` awaits the reservation."""
+@pytest.mark.parametrize("calls", [1, 50])
+def test_a_loop_goes_on_while_calls_wait_for_another_process(
+    tmp_path: Path, server: Server, calls: int
+) -> None:
+    """Longer than any of them could block it: `acall` awaits the reservation, and each goes out afterwards."""
     path = tmp_path / "ledger.db"
 
     async def main(meter: Meter) -> int:
         beats = 0
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            call = asyncio.create_task(meter.acall(aclient(server).responses.create, **CALL))
-            for _ in range(20):
-                await asyncio.sleep(0.01)
-                beats += 1
-            assert not call.done()
-            other.execute("COMMIT")
-        await call
+        async with aclient(server) as sdk:
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                waiting = [
+                    asyncio.create_task(meter.acall(sdk.responses.create, **CALL)) for _ in range(calls)
+                ]
+                for _ in range(20):
+                    await asyncio.sleep(0.01)
+                    beats += 1
+                assert not any(call.done() for call in waiting)
+                other.execute("COMMIT")
+            await asyncio.gather(*waiting)
         return beats
 
     with Meter(path, policy=policy("1")) as meter:
         assert asyncio.run(main(meter)) == 20
-    assert server.requests == 1
+        (window,) = meter.ledger.windows()
+        assert (window["spent_nanousd"], window["held_nanousd"]) == (calls * 10_000_000, 0)
+    assert server.requests == calls
 
 
 def test_a_call_cancelled_while_it_waits_gives_its_room_back(tmp_path: Path, server: Server) -> None:

@@ -195,7 +195,7 @@ def ask() -> str:
 _CALL = {"name": "ask", "args": {}, "id": "1", "type": "tool_call"}
 
 WRAPPED: dict[str, Callable[[ScriptedModel], Any]] = {
-    "with_retry": lambda model: model.with_retry(stop_after_attempt=3),
+    "with_retry": lambda model: model.with_retry(stop_after_attempt=3, wait_exponential_jitter=False),
     "RetryPolicy": lambda model: _graph(
         lambda _: {"answer": str(model.invoke("hi").content)}, retry_policy=RetryPolicy(retry_on=Exception)
     ),

@@ -31,6 +31,7 @@ from langgraph.types import Command, RetryPolicy, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from approvals.asking import WAYS, go
 from budgets.fanout import ACME, CALL_NANOUSD, capped
 from scripted import USAGE, ScriptedModel
 from spendgraph import BudgetExceeded, Meter, Refusal
@@ -231,9 +232,9 @@ def test_the_graph_goes_on_from_the_refused_node(tmp_path: Path, asynchronous: b
     assert (first.requests, second.requests) == (1, 1)
 
 
-@EITHER
+@pytest.mark.parametrize("way", WAYS)
 def test_a_node_that_paid_and_was_interrupted_pays_again_and_the_budget_shows_both(
-    tmp_path: Path, model: ScriptedModel, asynchronous: bool
+    tmp_path: Path, model: ScriptedModel, way: str
 ) -> None:
     """Both were billed; the second is marked. Going back in time changes nothing in the ledger."""
 
@@ -247,8 +248,8 @@ def test_a_node_that_paid_and_was_interrupted_pays_again_and_the_budget_shows_bo
     builder.add_edge(START, "call")
     graph = builder.compile(checkpointer=InMemorySaver())
     with Meter(tmp_path / "ledger.db", policy=capped(cap="0.03")) as meter:
-        run(graph, {"answer": ""}, meter.config(ACME, thread_id="t"), asynchronous=asynchronous)
-        run(graph, Command(resume="yes"), meter.config(thread_id="t"), asynchronous=asynchronous)
+        go(graph, {"answer": ""}, meter.config(ACME, thread_id="t"), way=way)
+        go(graph, Command(resume="yes"), meter.config(thread_id="t"), way=way)
         assert [step["is_replay"] for step in meter.ledger.steps()] == [0, 1]
         (window,) = meter.ledger.windows()
         assert (window["spent_nanousd"], window["held_nanousd"]) == (2 * CALL_NANOUSD, 0)
@@ -256,11 +257,11 @@ def test_a_node_that_paid_and_was_interrupted_pays_again_and_the_budget_shows_bo
         history = list(graph.get_state_history(meter.config(thread_id="t")))
         graph.update_state(history[-1].config, {"answer": "rewound"})
         assert [dict(step) for step in meter.ledger.steps()] == before
-        run(
+        go(
             graph,
             None,
             {**history[-1].config, **meter.config(ACME), "configurable": history[-1].config["configurable"]},
-            asynchronous=asynchronous,
+            way=way,
         )
         assert len(list(meter.ledger.steps())) == 3
         assert meter.ledger.windows()[0]["spent_nanousd"] == 3 * CALL_NANOUSD

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,20 @@ prices:
     - {model: scripted, from: 2026-03-01, input_usd_per_mtok: "3", output_usd_per_mtok: "6"}
 """
 MARCH_US = to_us(datetime(2026, 3, 1, tzinfo=UTC))
+
+
+async def _astream(model: Any, asked: Any, config: Any) -> list[Any]:
+    return [chunk async for chunk in model.astream(asked, config)]
+
+
+WAYS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "invoke": lambda model, asked, config: model.invoke(asked, config),
+    "ainvoke": lambda model, asked, config: asyncio.run(model.ainvoke(asked, config)),
+    "stream": lambda model, asked, config: list(model.stream(asked, config)),
+    "astream": lambda model, asked, config: asyncio.run(_astream(model, asked, config)),
+    "batch": lambda model, asked, config: model.batch([asked], config),
+    "abatch": lambda model, asked, config: asyncio.run(model.abatch([asked], config)),
+}
 
 
 class Saying(ScriptedModel):
@@ -133,6 +148,76 @@ prices:
         (row,) = rows(meter)
     assert (row["cache_write_5m_tokens"], row["cache_write_1h_tokens"]) == (0, 10)
     assert row["cost_nanousd"] == 10 * 2_000 + 5 * 2_000
+
+
+AUDIO: dict[str, dict[Any, Any]] = {
+    "a standard block": {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"},
+    "Gemini's media": {"type": "media", "mime_type": "audio/mp3", "data": "AAAA"},
+    "OpenAI's block": {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+}
+LISTENING = """
+version: 1
+prices:
+  models:
+    - {model: scripted, input_usd_per_mtok: "1", output_usd_per_mtok: "2", audio_input_usd_per_mtok: "5", cache_read_usd_per_mtok: "0.1"}
+"""
+
+
+class Gemini(Saying):
+    """LangChain's integration of Gemini tells nothing of audio."""
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
+        return {**super()._get_ls_params(stop, **kwargs), "ls_provider": "google_genai"}
+
+
+@pytest.mark.parametrize(
+    ("block", "way"),
+    [
+        *((block, "invoke") for block in AUDIO),
+        *(("a standard block", way) for way in WAYS if way != "invoke"),
+    ],
+)
+def test_audio_of_which_gemini_s_answer_does_not_tell_is_charged_as_audio_and_marked(
+    tmp_path: Path, block: str, way: str
+) -> None:
+    """10 tokens in, 4 of them cached: 6 at the price of audio, never silently at that of text."""
+    usage = {**USAGE, "input_token_details": {"cache_read": 4}}
+    asked = [HumanMessage([{"type": "text", "text": "what is said?"}, AUDIO[block]])]
+    with Meter(tmp_path / "ledger.db", policy=parse_policy(LISTENING)) as meter:
+        WAYS[way](Gemini(usage=usage), asked, meter.config(ACME))
+        (row,) = rows(meter)
+        assert (row["input_tokens"], row["cache_read_tokens"], row["audio_input_tokens"]) == (10, 4, 6)
+        assert (row["cost_nanousd"], row["cost_basis"]) == (6 * 5_000 + 4 * 100 + 5 * 2_000, "upper_bound")
+        assert row["usage_note"].startswith("audio was sent, and how much of the input it was is not told")
+        assert meter.ledger.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        (Gemini(), [HumanMessage("play some audio/mp3")]),
+        (
+            Gemini(usage={**USAGE, "input_token_details": {"audio": 10}}),
+            [HumanMessage([AUDIO["a standard block"]])],
+        ),
+        (Saying(), [HumanMessage([AUDIO["a standard block"]])]),
+    ],
+    ids=["no audio", "an answer that tells", "another provider"],
+)
+def test_audio_that_is_told_or_was_not_sent_is_charged_as_it_is_counted(
+    tmp_path: Path, model: Saying, asked: list[HumanMessage]
+) -> None:
+    """Nothing is doubted."""
+    with Meter(tmp_path / "ledger.db", policy=parse_policy(LISTENING)) as meter:
+        model.invoke(asked, meter.config(ACME))
+        (row,) = rows(meter)
+    told = row["audio_input_tokens"]
+    assert told in {0, 10}
+    assert (row["cost_nanousd"], row["cost_basis"], row["usage_note"]) == (
+        told * 5_000 + (10 - told) * 1_000 + 5 * 2_000,
+        "reported",
+        "",
+    )
 
 
 def test_an_answer_that_used_nothing_costs_nothing(scripted: Meter) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_openai import ChatOpenAI, OpenAI
@@ -247,13 +250,29 @@ class _Answer(BaseModel):
     text: str
 
 
-def test_structured_output_cut_by_the_length_limit_is_billed(wire: Wire, heard: Heard) -> None:
+def _structured(wire: Wire, heard: Heard) -> None:
+    model: Any = _model(wire, heard)
+    model.with_structured_output(_Answer).invoke("hi")
+
+
+def _astructured(wire: Wire, heard: Heard) -> None:
+    async def main() -> None:
+        async with httpx2.AsyncClient() as http:
+            model: Any = _model(wire, heard, http_async_client=http)
+            await model.with_structured_output(_Answer).ainvoke("hi")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", [_structured, _astructured], ids=["invoke", "ainvoke"])
+def test_structured_output_cut_by_the_length_limit_is_billed(
+    wire: Wire, heard: Heard, ask: Callable[[Wire, Heard], None]
+) -> None:
     """The error carries the completion, and with it the usage."""
     cut = {"index": 0, "message": {"role": "assistant", "content": '{"te'}, "finish_reason": "length"}
     wire.answer = _completion(choices=[cut])
-    model: Any = _model(wire, heard)
     with pytest.raises(LengthFinishReasonError):
-        model.with_structured_output(_Answer).invoke("hi")
+        ask(wire, heard)
     error, partial = heard.errors[0]
     reported = read_langchain_error(error, partial, provider="openai")
     assert reported.model == "gpt-4o-2024-08-06"

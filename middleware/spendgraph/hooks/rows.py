@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import TOKEN_KINDS, CostBasis, StepRow, StepStatus
-from spendgraph.pricing import Reported, Usage, estimate_usage, output_ceiling, with_cache_ttl
+from spendgraph.pricing import (
+    Reported,
+    Usage,
+    estimate_usage,
+    output_ceiling,
+    with_cache_ttl,
+    with_untold_audio,
+)
 
 if TYPE_CHECKING:
     from spendgraph.hooks.places import Place
@@ -76,9 +83,11 @@ class StepRows:
             basis = basis or "estimated"
         elif reported.ttl_unknown:
             usage = with_cache_ttl(usage, step.inputs, step.parameters)
+        provider = step.provider or reported.provider
+        if provider.startswith("google") and reported.usage is not None:
+            usage = with_untold_audio(usage, step.inputs)
         if basis is None:
             basis = "estimated" if reported.estimated else "upper_bound" if usage.note else "reported"
-        provider = step.provider or reported.provider
         model = reported.model or step.model
         price = self._prices.price(provider, model, step.started_us, reported.service_tier)
         if usage.note:

@@ -13,6 +13,7 @@ from spendgraph.pricing.price import Price
 from spendgraph.pricing.price_list import is_edition
 from spendgraph.pricing.provider import read_provider
 from spendgraph.pricing.stream import StreamReader, merge_stream
+from spendgraph.pricing.untold_audio import with_untold_audio
 from spendgraph.pricing.usage import Buckets, Reported, Usage, buckets, settled
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "read_provider",
     "settled",
     "with_cache_ttl",
+    "with_untold_audio",
 ]
