@@ -12,8 +12,7 @@ from spendgraph.ledger.records import TOKEN_KINDS, CostBasis, StepRow, StepStatu
 from spendgraph.pricing import Reported, Usage, estimate_usage, output_ceiling, with_cache_ttl
 
 if TYPE_CHECKING:
-    from spendgraph.hooks.places import Place
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep, Place
     from spendgraph.policy import Policy
     from spendgraph.pricing import Price, PriceBook
 
