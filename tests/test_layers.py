@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,12 @@ def imported(file: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{module}.{alias.name}"
 
 
+def module_of(file: Path) -> str:
+    """The dotted name under which a file is imported."""
+    parts = file.relative_to(ROOT).with_suffix("").parts[1:]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def where(file: Path, line: int) -> str:
     """`path:line`, relative to the repository."""
     return f"{file.relative_to(ROOT)}:{line}"
@@ -91,6 +98,17 @@ def test_imports_point_down() -> None:
             if target != room and level >= LEVELS[room]:
                 wrong.append(f"{where(file, line)} imports {name}")
     assert wrong == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """What one file takes from another never leads back to it, types included."""
+    modules = {module_of(file): file for file in sources()}
+    graph: dict[str, set[str]] = {}
+    for module, file in modules.items():
+        taken = {name if name in modules else name.rpartition(".")[0] for _, name in imported(file)}
+        # A package's face hands names on, its own file's among them.
+        graph[module] = {name for name in taken & modules.keys() if modules[name].name != "__init__.py"}
+    TopologicalSorter(graph).prepare()  # CycleError names the circle
 
 
 def test_the_middleware_never_imports_what_is_built_on_it() -> None:

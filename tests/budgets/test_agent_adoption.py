@@ -47,7 +47,7 @@ from provider import ask as scripted
 from spendgraph import BudgetExceeded, BudgetMiddleware
 from spendgraph.hooks.budget_calls import call_at
 from spendgraph.hooks.handing_over import Held
-from spendgraph.hooks.steps import OpenStep
+from spendgraph.hooks.places import OpenStep
 
 
 @EITHER_WAY

@@ -156,9 +156,9 @@ def test_an_aborted_call_that_grew_is_booked_at_all_that_was_held(tmp_path: Path
         meter.ledger._writer.transact(  # pyright: ignore[reportPrivateUsage]
             lambda execute: execute("UPDATE holds SET lease_until_us = 0")
         )
-        from spendgraph.ledger import keeping
+        from spendgraph.ledger import leases
 
-        keeping.book_expired(meter.ledger._writer)  # pyright: ignore[reportPrivateUsage]
+        leases.book_expired(meter.ledger._writer)  # pyright: ignore[reportPrivateUsage]
         assert counters(meter) == (held, 0)
         list(stream)  # goes on, and its end corrects what was booked
         assert counters(meter) == (SENT_NANOUSD + 10 * CHUNK_NANOUSD, 0)

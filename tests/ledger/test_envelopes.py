@@ -236,11 +236,11 @@ def test_a_process_that_lives_renews_its_envelopes_and_a_no_counts_those_of_dead
     books: Ledger, path: Path
 ) -> None:
     """Before a call is refused, what nobody keeps any more is given back."""
-    from spendgraph.ledger import keeping
+    from spendgraph.ledger import leases
 
     taken(books, 3 * CENT)
     change(path, "UPDATE envelopes SET lease_until_us = 0")
-    keeping.keep(books._writer)  # pyright: ignore[reportPrivateUsage] - what the ledger thread does every 30 s
+    leases.keep(books._writer)  # pyright: ignore[reportPrivateUsage] - what the ledger thread does every 30 s
     assert isinstance(books.reserve(ask("o1", CENT)), Shortfall)
     change(path, "UPDATE envelopes SET lease_until_us = 0")
     assert isinstance(books.reserve(ask("o2", CENT)), Hold)

@@ -186,7 +186,7 @@ def test_leases_are_renewed_in_a_process_that_is_never_silent(
     books: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream of minutes is not booked as lost because others are busy."""
-    monkeypatch.setattr("spendgraph.ledger.keeping.KEEP_S", 0.3)
+    monkeypatch.setattr("spendgraph.ledger.leases.KEEP_S", 0.3)
     books.reserve(ask("s1"))
     change(path, "UPDATE holds SET lease_until_us = 1")
     until = time.monotonic() + 5

@@ -200,11 +200,11 @@ def test_a_late_end_corrects_what_the_lease_had_booked(books: Ledger, path: Path
 
 def test_leases_are_renewed_while_the_process_lives(books: Ledger, path: Path) -> None:
     """A hold of this process does not run out, however long its call takes."""
-    from spendgraph.ledger import keeping
+    from spendgraph.ledger import leases
 
     books.reserve(ask("s1"))
     change(path, "UPDATE holds SET lease_until_us = 0")
-    keeping.keep(books._writer)  # pyright: ignore[reportPrivateUsage] - what the ledger thread does every 30 s
+    leases.keep(books._writer)  # pyright: ignore[reportPrivateUsage] - what the ledger thread does every 30 s
     assert window(books) == (0, CENT)
     ((lease,),) = rows(path, "SELECT lease_until_us FROM holds")
     assert lease > utc_us() + LEASE_US // 2

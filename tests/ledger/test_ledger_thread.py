@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ledger.rows import change, rows, step, step_ids
 from ledger.test_holds import ask, held, want
 from spendgraph.clock import utc_us
-from spendgraph.ledger import Hold, keeping
+from spendgraph.ledger import Hold, leases
 from spendgraph.ledger.holds import LEASE_US
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_leases_are_renewed_in_a_process_that_is_never_idle(
     ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Steps that are booked all the time do not keep the thread from renewing the lease of a long call."""
-    monkeypatch.setattr(keeping, "KEEP_S", 0.2)
+    monkeypatch.setattr(leases, "KEEP_S", 0.2)
     ledger.reserve(ask("long", 10, want(None)))
     change(path, "UPDATE holds SET lease_until_us = 1")
     until = time.monotonic() + 1

@@ -16,7 +16,7 @@ from budgets.test_killed import AGENT as KILLED
 from notify.kit import DAY_US, HOUR_US, MONDAY_US, NOWHERE, Time, call, look, policy, rows
 from scripted import ScriptedModel
 from spendgraph import ApprovalRequired, Meter
-from spendgraph.ledger import Ledger, keeping
+from spendgraph.ledger import Ledger, leases
 from spendgraph.ledger.approvals import Decision
 from spendgraph.ledger.holds import LEASE_US
 from spendgraph.notify import Channels
@@ -237,7 +237,7 @@ def test_calls_of_killed_processes_count_too(path: Path, booked_by: str) -> None
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE holds SET lease_until_us = lease_until_us - ?", (LEASE_US + 1,))
         if booked_by == "the ledger thread":
-            keeping.keep(meter.ledger._writer)  # pyright: ignore[reportPrivateUsage]
+            leases.keep(meter.ledger._writer)  # pyright: ignore[reportPrivateUsage]
         else:
             call(meter)
         look(meter)

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spendgraph.context import missing_tags
-from spendgraph.hooks.places import Place, Task
+from spendgraph.hooks.places import OpenStep, Place, Task
 from spendgraph.hooks.rows import Ending, StepRows
-from spendgraph.hooks.steps import OpenStep
 from spendgraph.hooks.tools import ToolRegistry
 from spendgraph.ledger.holds import UNHEARD
 from spendgraph.ledger.records import TOKEN_KINDS

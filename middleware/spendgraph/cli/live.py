@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import spendgraph
+from spendgraph.hooks.places import OpenStep
 from spendgraph.hooks.recorder import StepRecorder
-from spendgraph.hooks.steps import OpenStep
 from spendgraph.ledger.records import TOKEN_KINDS
 
 # Vertex AI and Bedrock name the model in the path, which says enough without the host.

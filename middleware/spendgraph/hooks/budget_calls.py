@@ -10,8 +10,7 @@ from spendgraph.ledger.records import TOKEN_KINDS
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Need
     from spendgraph.hooks.handing_over import Held
-    from spendgraph.hooks.places import Place
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep, Place
 
 _OF_A_MODEL: dict[str, Any] = {
     "kind": "model",

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from spendgraph.hooks.memory import RunMemory
-    from spendgraph.hooks.places import Run
+    from spendgraph.hooks.places import OpenStep, Run
     from spendgraph.hooks.recorder import StepRecorder
-    from spendgraph.hooks.steps import OpenStep
 
 _LAST_WORDS: Final = ("finish_reason", "stop_reason", "done_reason", "finishReason", "stopReason")
 _TEXTS: Final = ("text", "reasoning", "thinking", "args", "partial_json", "arguments", "refusal")

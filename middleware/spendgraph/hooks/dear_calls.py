@@ -11,7 +11,7 @@ from spendgraph.money import MAX_NANOUSD, nanousd
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.ledger.records import StepRow
     from spendgraph.notify import Notifier
     from spendgraph.policy import Budget

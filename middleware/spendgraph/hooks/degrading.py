@@ -14,7 +14,7 @@ from spendgraph.budgets.authority import Need, TooDear, Unbounded
 from spendgraph.budgets.bounding import Bounding
 from spendgraph.hooks.budget_calls import call_at, call_of
 from spendgraph.hooks.handing_over import Held, last_of
-from spendgraph.hooks.steps import OpenStep
+from spendgraph.hooks.places import OpenStep
 from spendgraph.ids import new_id
 from spendgraph.ledger.choosing import Ladder, Room
 from spendgraph.money import format_usd

@@ -20,8 +20,8 @@ from spendgraph.pricing import Reported, Usage
 
 if TYPE_CHECKING:
     from spendgraph.hooks.attachable import Attachable
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.hooks.recorder import StepRecorder
-    from spendgraph.hooks.steps import OpenStep
 
 _PROVIDERS = {
     "langchain_openai.embeddings.azure": "azure",

@@ -17,7 +17,7 @@ from spendgraph.pricing import Reported, Usage, read_langchain_error
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.ledger.records import StepStatus
 
 _CANCELLATIONS = frozenset({"CancelledError", "KeyboardInterrupt", "SystemExit"})

@@ -12,6 +12,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from spendgraph.hooks.places import Group
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,23 +25,6 @@ _MOST_KEPT = 1_000
 """Groups that are remembered until a call of them ends: refused ones have none that does."""
 
 _CHAT_MODELS = "langchain_core.language_models.chat_models"
-
-
-class Group:
-    """The calls of one group, in the order in which they were announced.
-
-    Args:
-        options: What its prompts have in common; kept, so that no other group has its identity.
-    """
-
-    __slots__ = ("is_refused", "options", "runs")
-
-    def __init__(self, options: object) -> None:
-        self.options = options
-        self.runs: list[Run] = []
-        """Those let in."""
-        self.is_refused = False
-        """Whether one of its calls was refused, so that none is sent."""
 
 
 class Groups:

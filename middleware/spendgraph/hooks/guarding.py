@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spendgraph.budgets.breakers import Guarded, Watch
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.asks import Guard
     from spendgraph.ledger.breakers import Blocked

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from spendgraph.budgets.authority import Call
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.ledger.asks import Want
 
 _INTERNAL = "lc_internal_call"

@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from spendgraph.hooks.attribution import Resolver
-    from spendgraph.hooks.places import Run
+    from spendgraph.hooks.places import OpenStep, Run
     from spendgraph.hooks.recorder import StepRecorder
-    from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger.records import StepKind, TaskStatus
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from spendgraph.errors import LedgerUnavailable
-from spendgraph.hooks.steps import Unheld
+from spendgraph.hooks.places import Unheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spendgraph.context import CostContext
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.ledger import Ledger, PausedTask, Want
     from spendgraph.policy import Policy
 

@@ -1,22 +1,27 @@
-"""Where a step stands: whose money, which task, which node.
+"""What is under way, and where it stands: whose money, which task, which node.
 
 A `Task` is the in-memory side of one user action; a `Place` is one position inside it and is shared by every
-run that stands there; a `Run` is one LangChain run. Places are never changed after they are shared, except
-that a resolver may settle the context of a task whose root had none.
+run that stands there; a `Run` is one LangChain run, and a `Group` the runs that were announced together; an `OpenStep` is
+a step between its start and its end. Places are never changed after they are shared, except that a resolver may settle the
+context of a task whose root had none.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    import weakref
+
+    from spendgraph.budgets.authority import Answer, Need
+    from spendgraph.budgets.breakers import Watch
     from spendgraph.budgets.loops import RecentCalls
     from spendgraph.budgets.matching import Counter
     from spendgraph.context import CostContext
-    from spendgraph.hooks.groups import Group
-    from spendgraph.hooks.steps import OpenStep
-    from spendgraph.hooks.swallowed import Refused
+    from spendgraph.hooks.refusals import Refusal
     from spendgraph.ledger import Envelope
+    from spendgraph.ledger.asks import Hold
+    from spendgraph.ledger.records import StepRow
 
 
 _new = object.__new__
@@ -143,6 +148,39 @@ class Place:
         return copy
 
 
+class Noted(NamedTuple):
+    """A refusal inside a run.
+
+    Attributes:
+        run: The run whose call was refused, of which another call may settle it; `None` once its root has ended.
+        namespace: LangGraph's checkpoint namespace of that run: of a node that runs again it is the same.
+        refusal: What is kept of the refusal.
+        raised: The refusal itself, while anybody has it. When nobody has, nobody can say any more that it is handled.
+    """
+
+    run: Run | None
+    namespace: str
+    refusal: Refusal
+    raised: weakref.ref[Refusal]
+
+
+class Unsettled(Protocol):
+    """The refusals inside one root run that nobody has dealt with; `spendgraph.hooks.swallowed` keeps them."""
+
+    def note(self, run: Run, refusal: Refusal) -> None:
+        """A call of this run was refused."""
+
+    def settle(self, run: Run) -> None:
+        """A call of this run was admitted."""
+
+    def again(self, namespace: str) -> None:
+        """A node runs, perhaps again."""
+
+    def still_open(self) -> list[Noted]:
+        """Those that nobody has dealt with."""
+        ...
+
+
 class Run:
     """One LangChain run that is under way, or has ended and may still be referred to.
 
@@ -181,7 +219,7 @@ class Run:
         self.paused = False
         self.group: Group | None = None
         """The calls that LangChain announced together with it, until it ends."""
-        self.refused: Refused | None = None
+        self.refused: Unsettled | None = None
         """Of a root: calls inside that were refused."""
         self.thread_id = ""
         """Of a chain that is a root, or that is resumed: its thread."""
@@ -208,3 +246,123 @@ class Run:
                 return True
             run = run.parent
         return False
+
+
+class Group:
+    """The calls of one group, in the order in which they were announced.
+
+    Args:
+        options: What its prompts have in common; kept, so that no other group has its identity.
+    """
+
+    __slots__ = ("is_refused", "options", "runs")
+
+    def __init__(self, options: object) -> None:
+        self.options = options
+        self.runs: list[Run] = []
+        """Those let in."""
+        self.is_refused = False
+        """Whether one of its calls was refused, so that none is sent."""
+
+
+WindowKey = tuple[str, str, int, int | None]
+"""A window by budget, scope, start and end."""
+
+
+class Unheld(NamedTuple):
+    """Room that could not be taken: the windows, and how much it would have been."""
+
+    windows: tuple[WindowKey, ...]
+    nanousd: int
+    tokens: int
+
+
+class OpenStep:
+    """A step that has started and has not been booked yet.
+
+    `inputs` and `parameters` are what was sent, kept by reference until the end, only to estimate usage that
+    a provider does not report; they are never written.
+    """
+
+    __slots__ = (
+        "allowance",
+        "answer",
+        "booked",
+        "cut",
+        "estimate_nanousd",
+        "hold",
+        "inputs",
+        "is_called",
+        "is_replay",
+        "kind",
+        "max_output_tokens",
+        "model",
+        "name",
+        "need",
+        "parameters",
+        "place",
+        "provider",
+        "received",
+        "reserved_nanousd",
+        "run",
+        "started_us",
+        "step_id",
+        "unheld",
+        "watched",
+    )
+
+    def __init__(
+        self,
+        step_id: str,
+        place: Place,
+        kind: str,
+        name: str,
+        *,
+        provider: str,
+        model: str,
+        inputs: object,
+        started_us: int,
+        is_replay: bool,
+        max_output_tokens: int | None = None,
+        run: Run | None = None,
+        parameters: object = None,
+    ) -> None:
+        self.step_id = step_id
+        self.place = place
+        self.kind = kind
+        self.name = name
+        self.provider = provider
+        self.model = model
+        self.inputs = inputs
+        self.started_us = started_us
+        self.is_replay = is_replay
+        self.max_output_tokens = max_output_tokens
+        self.run = run
+        self.parameters = parameters
+        self.estimate_nanousd: int | None = None
+        self.reserved_nanousd: int | None = None
+        self.hold: Hold | None = None
+        """What is held for it in budgets."""
+        self.unheld: Unheld | None = None
+        """What would be, had the ledger not failed."""
+        self.is_called = False
+        """The decorated function of the tool that runs here was called: another call of it is another step."""
+        self.watched: tuple[tuple[Watch, ...], tuple[int, ...]] | None = None
+        """The breakers that guard it, and when calls identical to it started."""
+        self.need: Need | None = None
+        """The room it asked for."""
+        self.received = 0
+        """The bytes of text that its stream has sent, if something is held for it."""
+        self.allowance = 0
+        """The bytes of text that what is held covers; worked out at the first chunk."""
+        self.answer: Answer | None = None
+        """What its answer costs while it comes."""
+        self.cut: Exception | None = None
+        """Why its stream is cut off."""
+        self.booked: StepRow | None = None
+        """The row already booked, when the step was settled before its end was heard."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether room is held for it in budgets, or would be, had the ledger not failed."""
+        return self.hold is not None or self.unheld is not None

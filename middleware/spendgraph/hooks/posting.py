@@ -12,8 +12,7 @@ from spendgraph.ledger.records import PriceRow, Record, TaskEnd
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spendgraph.hooks.places import Task
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep, Task
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.records import StepRow, TaskStatus
     from spendgraph.pricing import Price

@@ -14,8 +14,8 @@ from spendgraph.pricing import Reported, Usage
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.hooks.recorder import StepRecorder
-    from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger.records import StepKind
 

@@ -19,11 +19,10 @@ from spendgraph.hooks.admission import Admission
 from spendgraph.hooks.envelopes import Envelopes
 from spendgraph.hooks.outage import Outages
 from spendgraph.hooks.outcomes import task_status
-from spendgraph.hooks.places import Place, Task
+from spendgraph.hooks.places import OpenStep, Place, Task
 from spendgraph.hooks.posting import Posting
 from spendgraph.hooks.reserving import Reservations
 from spendgraph.hooks.rows import Ending, StepRows
-from spendgraph.hooks.steps import OpenStep
 from spendgraph.hooks.swallowed import note_admission, note_refusal_inside
 from spendgraph.ids import new_id
 from spendgraph.ledger.corrections import late_correction

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
     from spendgraph.hooks.attachable import Attachable
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep
 
 _PER_SEARCH_UNIT = "search_unit"
 

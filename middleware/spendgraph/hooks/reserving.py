@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from spendgraph.budgets.breakers import Watch
     from spendgraph.hooks.handing_over import Held
     from spendgraph.hooks.outage import Outages
-    from spendgraph.hooks.places import Place
+    from spendgraph.hooks.places import OpenStep, Place, WindowKey
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
-    from spendgraph.hooks.steps import OpenStep, WindowKey
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.asks import Want

@@ -19,8 +19,7 @@ from spendgraph.pricing import (
 )
 
 if TYPE_CHECKING:
-    from spendgraph.hooks.places import Place
-    from spendgraph.hooks.steps import OpenStep
+    from spendgraph.hooks.places import OpenStep, Place
     from spendgraph.policy import Policy
     from spendgraph.pricing import Price, PriceBook
 

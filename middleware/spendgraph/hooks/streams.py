@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spendgraph.budgets.authority import Answer, BudgetAuthority, Need
+    from spendgraph.hooks.places import OpenStep
     from spendgraph.hooks.refusals import BudgetExceeded
     from spendgraph.hooks.rows import StepRows
-    from spendgraph.hooks.steps import OpenStep
     from spendgraph.ledger import Ledger
     from spendgraph.ledger.asks import Hold
     from spendgraph.ledger.records import StepRow

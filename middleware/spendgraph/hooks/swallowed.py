@@ -13,9 +13,10 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from spendgraph.hooks.outcomes import is_refusal
+from spendgraph.hooks.places import Noted
 from spendgraph.hooks.surroundings import is_resume
 
 if TYPE_CHECKING:
@@ -30,22 +31,6 @@ _MOST_UNFINISHED: Final = 1_024
 _MOST_OPEN: Final = 10_000
 _FEW: Final = 16
 _MAKING: Final = threading.Lock()
-
-
-class Noted(NamedTuple):
-    """A refusal inside a run.
-
-    Attributes:
-        run: The run whose call was refused, of which another call may settle it; `None` once its root has ended.
-        namespace: LangGraph's checkpoint namespace of that run: of a node that runs again it is the same.
-        refusal: What is kept of the refusal.
-        raised: The refusal itself, while anybody has it. When nobody has, nobody can say any more that it is handled.
-    """
-
-    run: Run | None
-    namespace: str
-    refusal: Refusal
-    raised: weakref.ref[Refusal]
 
 
 class Refused:

@@ -32,9 +32,8 @@ from spendgraph.hooks.tool_results import begun_later, booked_at_its_end
 from spendgraph.money import usd
 
 if TYPE_CHECKING:
-    from spendgraph.hooks.places import Place
+    from spendgraph.hooks.places import OpenStep, Place
     from spendgraph.hooks.recorder import StepRecorder
-    from spendgraph.hooks.steps import OpenStep
     from spendgraph.hooks.tools import ToolRegistry
     from spendgraph.ledger.records import StepStatus
 

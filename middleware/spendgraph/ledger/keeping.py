@@ -1,11 +1,9 @@
-"""Reservations of one process: taken with everything counted before a no, and kept alive while it lives."""
+"""Reservations of one process: taken with everything counted before a no."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from spendgraph.clock import utc_us
 from spendgraph.errors import LedgerUnavailable
 from spendgraph.ledger import choosing, guarding, holds, taking
 from spendgraph.ledger.asks import Hold, Shortfall
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from spendgraph.ledger.choosing import Ladder
     from spendgraph.ledger.statements import Execute
     from spendgraph.ledger.writer import Writer
-
-KEEP_S: Final = 30.0
-"""How often a process renews the leases of its holds."""
 
 
 def reserve(
@@ -117,26 +112,3 @@ def _remember(writer: Writer, wants: tuple[Want, ...], hold: Hold) -> None:
     if not writer.keeps_holds:
         writer.keeps_holds = True
         writer.thread.signal()  # which renews the leases from now on
-
-
-def keep(writer: Writer) -> None:
-    """Renew this process's leases, and book the calls of those that could not; for the ledger thread."""
-
-    def act(execute: Execute) -> set[int]:
-        now_us = utc_us()
-        # Said inside of the transaction: a hold that is taken after it says so again.
-        writer.keeps_holds = holds.renew(execute, writer.holder, now_us)
-        return holds.book_expired(execute, now_us)
-
-    with contextlib.suppress(LedgerUnavailable):  # the next round, or whoever writes next, finds out
-        expired = writer.transact(act, timeout=1)
-        writer.watchers.tell(expired)
-
-
-def book_expired(writer: Writer) -> None:
-    """Book the calls of processes that were killed, if there are any; the ledger has just been opened."""
-    now_us = utc_us()
-    if writer.query(lambda connection: holds.has_expired(connection.execute, now_us), drain=False):
-        with contextlib.suppress(LedgerUnavailable):  # as above
-            expired = writer.transact(lambda execute: holds.book_expired(execute, now_us))
-            writer.watchers.tell_folded(expired)

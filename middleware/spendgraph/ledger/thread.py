@@ -14,16 +14,17 @@ import time
 from asyncio import _get_running_loop  # pyright: ignore[reportPrivateUsage] - as in ledger.py
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
-from spendgraph.ledger import keeping
+from spendgraph.ledger import leases
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sized
 
-    from spendgraph.ledger.writer import Writer
+    from spendgraph.ledger.journal import Journal
+    from spendgraph.ledger.place import Place
 
 T = TypeVar("T")
 
@@ -73,12 +74,43 @@ _STOP: Final = _Stop()
 _LATER: Final = _Later()
 
 
+class Queue(leases.Holder, Protocol):
+    """What the thread writes: the queue of one writer.
+
+    Attributes:
+        place: Where the ledger is.
+        journal: Holds the steps that are booked and not yet committed.
+        failure: Why the last write failed.
+    """
+
+    place: Place
+    journal: Journal
+    failure: LedgerUnavailable | None
+
+    @property
+    def queued(self) -> Sized:
+        """Transactions not yet written."""
+        ...
+
+    def try_once(self) -> LedgerUnavailable | None:
+        """Try to write everything queued, without waiting for other processes; say why it failed."""
+
+    def drain(self, *, timeout: float = ...) -> None:
+        """Write everything queued, waiting for other processes."""
+
+    def put_aside(self, problem: LedgerUnavailable) -> None:
+        """Write what is queued to a file of its own."""
+
+    def note_failure(self, problem: LedgerUnavailable) -> None:
+        """Remember that the ledger fails."""
+
+
 class LedgerThread:
     """The thread of one writer; it starts when it is first told something."""
 
     __slots__ = ("_deferred", "_running", "_signalled", "_wake", "_writer")
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Queue) -> None:
         self._writer = writer
         self._wake: SimpleQueue[Request | _Later | _Stop | None] = SimpleQueue()
         self._running = False
@@ -227,14 +259,14 @@ class LedgerThread:
         while True:
             if not writer.keeps_holds:
                 kept = now
-            elif now - kept >= keeping.KEEP_S:  # however much else there is to do
-                keeping.keep(writer)
+            elif now - kept >= leases.KEEP_S:  # however much else there is to do
+                leases.keep(writer)
                 now = kept = time.monotonic()
             message = None
             if due is None or now < due:
                 rest = None if due is None else due - now
-                if writer.keeps_holds and (rest is None or kept + keeping.KEEP_S - now < rest):
-                    rest = kept + keeping.KEEP_S - now
+                if writer.keeps_holds and (rest is None or kept + leases.KEEP_S - now < rest):
+                    rest = kept + leases.KEEP_S - now
                 try:
                     message = self._wake.get(timeout=rest)
                 except Empty:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spendgraph.errors import LedgerBusy, LedgerError, LedgerUnavailable
 from spendgraph.ids import new_id
-from spendgraph.ledger import holds, keeping, spool
+from spendgraph.ledger import holds, leases, spool
 from spendgraph.ledger.aside import Aside
 from spendgraph.ledger.connection import BUSY_DEADLINE_S, Pauses, diagnose
 from spendgraph.ledger.handle import Handle
@@ -125,7 +125,7 @@ class Writer:
                 self.owes_overrun = True
                 self.thread.signal()
             else:  # the journal of a killed process may say what its calls cost
-                keeping.book_expired(self)
+                leases.book_expired(self)
             if self.journal.is_possible:
                 with contextlib.suppress(OSError):  # a full disk: steps are posted
                     self.journal.prepare()
