@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ledger.rows import change, rows, step, step_ids
 from ledger.test_holds import ask, held, want
 from spendgraph.clock import utc_us
+from spendgraph.errors import LedgerBusy
 from spendgraph.ledger import Hold, leases
 from spendgraph.ledger.holds import LEASE_US
 
@@ -58,6 +61,39 @@ def test_a_reservation_on_a_loop_does_not_wait_for_what_is_booked(ledger: Ledger
         assert holds == [("before",), ("first",), ("second",)]
     ledger.flush()
     assert rows(path, "SELECT hold_id FROM holds ORDER BY hold_id") == [("before",), ("second",)]
+
+
+def test_a_loop_that_has_waited_in_vain_does_not_wait_as_long_again(ledger: Ledger, path: Path) -> None:
+    """Fifty calls behind a lock that stays hold the loop up for one full wait and for moments; an answer ends that.
+
+    What they asked for and gave up is not done afterwards: the next call does not wait behind it.
+    """
+
+    async def waited(step_id: str) -> str:
+        try:
+            ledger.reserve(ask(step_id, 10, want(None)), loop_wait_s=0.2)
+        except LedgerBusy as error:
+            return f"{error}".partition(" did not answer within ")[2].partition(":")[0]
+        return "answered"
+
+    async def main() -> list[str]:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            said = [await waited(f"locked {n}") for n in range(50)]
+            other.execute("ROLLBACK")
+        ledger.flush()
+        said += [await waited("free")]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            said += [await waited("locked again")]
+            other.execute("ROLLBACK")
+        return said
+
+    ledger.reserve(ask("before", 10, want(None)))
+    ledger.flush()
+    first, *then, free, again = asyncio.run(main())
+    assert (first, set(then), free, again) == ("200 ms", {"25 ms"}, "answered", "200 ms")
+    assert rows(path, "SELECT hold_id FROM holds ORDER BY hold_id") == [("before",), ("free",)]
 
 
 def test_leases_are_renewed_in_a_process_that_is_never_idle(

@@ -39,6 +39,9 @@ QUEUED_AT_MOST: Final = 512
 UNSAFE_S: Final = 0.25
 """How long rows that no journal holds wait for another process before they are put aside."""
 
+LATE_WAIT_S: Final = 0.025
+"""How long an event loop waits for a ledger that did not answer the last time: fifty calls that each waited in full would hold it up for many seconds."""
+
 _DEFER_S: Final = 0.05
 """How long deferred rows wait for others to be written with."""
 
@@ -72,6 +75,8 @@ class _Later:
 
 _STOP: Final = _Stop()
 _LATER: Final = _Later()
+_UNWANTED: Final = object()
+"""Stands for the result of what was not done, because nobody waited for it any more."""
 
 
 class Queue(leases.Holder, Protocol):
@@ -108,7 +113,7 @@ class Queue(leases.Holder, Protocol):
 class LedgerThread:
     """The thread of one writer; it starts when it is first told something."""
 
-    __slots__ = ("_deferred", "_running", "_signalled", "_wake", "_writer")
+    __slots__ = ("_deferred", "_is_late", "_running", "_signalled", "_wake", "_writer")
 
     def __init__(self, writer: Queue) -> None:
         self._writer = writer
@@ -116,6 +121,7 @@ class LedgerThread:
         self._running = False
         self._signalled = False
         self._deferred = False
+        self._is_late = False
 
     def signal(self) -> None:
         """Have what is queued written; never blocks."""
@@ -144,8 +150,8 @@ class LedgerThread:
         """What the thread replies, or a `LedgerBusy` after some seconds; for event loops.
 
         Args:
-            act: What the thread does.
-            seconds: How long to wait for it.
+            act: What the thread does, unless nobody waits for it any more.
+            seconds: How long to wait for it; less where the ledger did not answer the last time.
             undo: Called by the thread with a result that came when nobody waited any more.
             waits: It is done once everything queued is written.
         """
@@ -153,7 +159,13 @@ class LedgerThread:
         # Whoever takes it first decides: the thread that the result counts, or this one that it does not.
         deciding = _thread.allocate_lock()
 
+        def act_unless_late() -> object:
+            return _UNWANTED if deciding.locked() else act and act()
+
         def answer(result: object) -> None:
+            if result is _UNWANTED:
+                return
+            self._is_late = isinstance(result, LedgerBusy)
             if deciding.acquire(blocking=False):
                 reply.put(result)
             elif undo is not None:
@@ -161,12 +173,14 @@ class LedgerThread:
                 with suppress(LedgerError):
                     undo(result)
 
-        self.ask(Request(answer, act, waits=waits))
+        seconds = self._patience(seconds)
+        self.ask(Request(answer, act_unless_late, waits=waits))
         try:
             return reply.get(timeout=seconds)
         except Empty:
             if not deciding.acquire(blocking=False):
                 return reply.get()
+            self._is_late = True
             return LedgerBusy(
                 f"the ledger {self._writer.place.name} did not answer within {seconds * 1000:.0f} ms: another process"
                 " holds the write lock, or the disk is slow"
@@ -187,7 +201,8 @@ class LedgerThread:
         """
         if _get_running_loop() is None:
             return act(BUSY_DEADLINE_S)
-        found: Any = self.wait(lambda: act(loop_wait_s), loop_wait_s, undo, waits=waits)
+        seconds = self._patience(loop_wait_s)
+        found: Any = self.wait(lambda: act(seconds), seconds, undo, waits=waits)
         if isinstance(found, Exception):
             raise found
         done: T = found
@@ -234,6 +249,9 @@ class LedgerThread:
         if self._running:
             self._running = self._signalled = self._deferred = False
             self._wake.put(_STOP)
+
+    def _patience(self, seconds: float) -> float:
+        return min(seconds, LATE_WAIT_S) if self._is_late else seconds
 
     def _tell(self, message: Request | _Later | None) -> None:
         if not self._running:
