@@ -78,7 +78,9 @@ def _money(values: Sequence[Any], total: int | None) -> tuple[list[str], str]:
     texts = [
         NOTHING if value is None else written(next(units), places, negative=value < 0) for value in values
     ]
-    return texts, NOTHING if total is None or not known else written(rounded(total, unit), places, negative=total < 0)
+    if total is None or not known:
+        return texts, NOTHING
+    return texts, written(rounded(total, unit), places, negative=total < 0)
 
 
 def _cell(column: Column, value: Any) -> str:
