@@ -17,11 +17,14 @@ from spendgraph_reports.books import Books
 from spendgraph_reports.imports import import_invoice
 from spendgraph_reports.period import DAY_US, Period
 from spendgraph_reports.reconcile import ColumnMap, reconcile_imported
+from spendgraph_reports.reconcile.invoices import COLUMNS as OF_INVOICES
 from spendgraph_reports.reconcile.invoices import invoices
+from spendgraph_reports.rendering import shown
 
 SEPTEMBER = Period.month("2026-09")
 
 
+COLUMNS = tuple(column.name for column in OF_INVOICES)
 PARTS = ("owned_nanousd", "unattributed_nanousd", "residual_nanousd")
 
 
@@ -137,6 +140,8 @@ def test_an_invoice_that_has_an_owner_is_not_flagged(ledger: Path, tmp_path: Pat
         ("openai", False),
     ]
     assert report.totals["invoice_nanousd"] == 27_740_000_000
+    total = dict(zip(COLUMNS, shown(report).total or [], strict=True))
+    assert (total["invoice_nanousd"], total["invoice_tokens"]) == ("$27.74", "")  # no usage export, no tokens
 
 
 def test_pruning_changes_no_row_of_a_reconciliation(tmp_path: Path) -> None:
