@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from spendgraph.clock import EPOCH
+from spendgraph.clock import EPOCH, from_us
 from spendgraph.ledger import LedgerReader
 from spendgraph.pricing import PriceBook
 from spendgraph_reports.amounts import dollars, percent
@@ -208,12 +209,9 @@ class Books:
         frame = frame_of(
             self.rows([*by, "quarter_us"], period, sums=sums, **filters), [*by, "quarter_us"], sums
         )
-        at: Any = pd.to_datetime(frame.pop("quarter_us"), unit="us", utc=True).dt.as_unit("us")
-        # An hour is floored in UTC: in a zone, two hours of the autumn have one name.
-        frame["start"] = (at if every == "hour" else at.dt.tz_convert(self.zone)).dt.floor(
-            "h" if every == "hour" else "D"
-        )
-        frame["start"] = frame["start"].dt.tz_convert(self.zone)
+        begins = {at: _began(at, every, self.zone) for at in set(frame["quarter_us"])}
+        start: Any = pd.to_datetime(frame.pop("quarter_us").map(begins), unit="us", utc=True)
+        frame["start"] = start.dt.as_unit("us").dt.tz_convert(self.zone)
         keys = [*by, "start"]
         found = frame.groupby(keys, as_index=False, sort=False)[list(sums)].sum()
         return found.sort_values(["start", *by], ignore_index=True)[[*keys, *sums]]
@@ -296,6 +294,13 @@ def frame_of(
 def _wanted(value: object) -> frozenset[object]:
     """The values of a filter: one, or several."""
     return frozenset(value if isinstance(value, Iterable) and not isinstance(value, str) else [value])  # pyright: ignore[reportUnknownArgumentType] - any values
+
+
+def _began(moment_us: int, every: Every, zone: str) -> int:
+    """When the hour or the day of a moment began; a day whose midnight the clocks leave out, or have twice, has one start."""
+    if every == "hour":  # floored in UTC: in a zone, two hours of the autumn have one name
+        return moment_us - moment_us % 3_600_000_000
+    return midnight(from_us(moment_us).astimezone(ZoneInfo(zone)).date(), zone)
 
 
 def _of_cost(part_nanousd: int, found: Doubts) -> str:

@@ -108,7 +108,7 @@ def test_a_notebook_reads_its_numbers_out(name: str, history: Path) -> None:
 def test_a_notebook_runs_on_an_empty_ledger_and_says_so(name: str, tmp_path: Path) -> None:
     """First of all, and draws nothing."""
     text = page_of(name, write(tmp_path / "ledger.db", []))
-    assert "Nothing was spent in 2026-09 (UTC): the ledger is empty." in text
+    assert 'Nothing was spent in <span class="whole">2026-09</span> (UTC): the ledger is empty.' in text
     assert text.index("the ledger is empty") < text.index("<h2")
     assert "<svg" not in text
 

@@ -15,8 +15,8 @@ from spendgraph_reports.period import DAY_US
 DAY = START_US - START_US % DAY_US
 """2026-09-21, in UTC."""
 
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")
-"""Kathmandu is 5:45 before UTC: its days begin at a quarter of an hour."""
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "America/Santiago")
+"""Kathmandu is 5:45 before UTC: its days begin at a quarter of an hour. Santiago's 2026-09-06 has no midnight."""
 
 CONTEXTS = (
     context_row(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from approvals.asking import asks, decide, line, paying
 from budgets.fanout import ACME, CALL_NANOUSD
 from ledger.rows import step, task
-from reporting.acting import Acts, acts, play
+from reporting.acting import IDS, Acts, acts, play
 from reporting.kit import CONTEXTS, DAY, ZONES, cost, write
 from scripted import ScriptedModel
 from spendgraph import ApprovalRequired, Meter
@@ -59,6 +61,58 @@ def test_every_task_is_in_one_state_and_every_dollar_in_one_row(
     assert report.totals["cut_nanousd"] == sum(acted.cost(task_id) for task_id in began if task_id in cut)
     assert report.totals["refused_call_tasks"] == sum(task_id in acted.refusals for task_id in began)
     assert (report.frame.groupby(by)["share"].sum().round(9).isin([0, 1])).all()
+
+
+@st.composite
+def decided(draw: st.DrawFn) -> list[DecisionRow]:
+    """Decisions of some weeks, on tasks or none, by a budget, a breaker or neither."""
+    by = st.sampled_from(["{}", '{"budget": "ceiling"}', '{"budget": "tenants"}', '{"breaker": "velocity"}'])
+    return [
+        DecisionRow(
+            f"decision-{number}",
+            draw(st.sampled_from(["budget", "breaker", "usage"])),
+            draw(st.sampled_from(["refused", "overrun"])),
+            "",
+            draw(st.sampled_from(["", "elsewhere", *IDS])),
+            None,
+            None,
+            draw(by),
+            DAY + draw(st.integers(-45, 45)) * DAY_US,
+        )
+        for number in range(draw(st.integers(0, 20)))
+    ]
+
+
+@settings(max_examples=6)
+@given(acts(), decided(), st.sampled_from(ZONES), st.booleans())
+def test_every_decision_is_in_one_row_with_what_its_tasks_cost(
+    acted: Acts, rows: list[DecisionRow], zone: str, roll: bool
+) -> None:
+    """A task that was decided on twice costs what it costs once; what was decided in other months is in no row."""
+    acted = replace(acted, refusals={})
+    period = Period.month("2026-09", zone)
+    with tempfile.TemporaryDirectory() as folder:
+        path = play(Path(folder, "ledger.db"), acted, roll=roll)
+        with Ledger.open(path) as ledger:
+            ledger.post(*CONTEXTS, *rows)
+        with Books(path, zone=zone) as books:
+            report = decisions(books, period)
+    mine = [row for row in rows if row.decided_us in period]
+    groups: dict[tuple[str, str, str], list[DecisionRow]] = {}
+    for row in mine:
+        (by,) = json.loads(row.detail).values() or [""]
+        groups.setdefault((row.kind, row.outcome, by), []).append(row)
+    expected = {
+        key: (len(own), len(tasks), sum(acted.cost(task_id) for task_id in tasks))
+        for key, own in groups.items()
+        for tasks in [{row.task_id for row in own} - {""}]
+    }
+    names = ("decisions", "tasks", "cost_nanousd")
+    assert {
+        (row["kind"], row["outcome"], row["decided_by"]): tuple(row[name] for name in names)
+        for row in report.frame.to_dict("records")
+    } == expected
+    assert report.totals["decisions"] == len(mine)
 
 
 @pytest.fixture

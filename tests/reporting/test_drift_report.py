@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from ledger.rows import step
-from reporting.kit import CONTEXTS, DAY, write
+from reporting.acting import PAYERS
+from reporting.kit import CONTEXTS, DAY, ZONES, spending, write
 from spendgraph.ledger import StepRow
 from spendgraph.policy import parse_policy
 from spendgraph_reports.books import Books
@@ -28,6 +34,56 @@ def paid(cost: int, estimate: int | None, **columns: Any) -> StepRow:
     }
     return step(
         cost_nanousd=cost, estimate_nanousd=estimate, reserved_nanousd=estimate, **{**values, **columns}
+    )
+
+
+@st.composite
+def estimated(draw: st.DrawFn) -> list[StepRow]:
+    """Random spending that was estimated, if at all, by nobody knows how much."""
+    amount = st.one_of(st.none(), st.integers(0, 3), st.integers(0, 10**13))
+    return [
+        row if row.entry == "correction" else row._replace(estimate_nanousd=draw(amount), reserved_nanousd=7)
+        for row in draw(spending())
+    ]
+
+
+@settings(max_examples=12)
+@given(estimated(), st.sampled_from(ZONES), st.booleans())
+def test_every_call_that_was_estimated_is_in_one_row(rows: list[StepRow], zone: str, roll: bool) -> None:
+    """With what it cost, its corrections included; what went wrong, or was not estimated, is in none."""
+    period = Period.month("2026-09", zone)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Books(write(Path(folder, "ledger.db"), rows, roll=roll), zone=zone) as books,
+    ):
+        report = drift(books, period)
+    late: Counter[str | None] = Counter()
+    for row in rows:
+        late[row.corrects_step_id] += row.cost_nanousd
+    expected: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        paid = row.cost_nanousd + late[row.step_id]
+        known = row.status == "ok" and row.cost_basis in {"reported", "estimated", "configured"}
+        if (
+            row.entry == "correction"
+            or row.started_us not in period
+            or not known
+            or row.estimate_nanousd is None
+        ):
+            continue
+        key = PAYERS[row.context_id].feature, f"{row.provider} {row.kind}"
+        if row.estimate_nanousd > 1:
+            sums = {"calls": 1, "cost_nanousd": paid, "estimate_nanousd": row.estimate_nanousd}
+            expected.update({(*key, name): amount for name, amount in sums.items()})
+        elif paid > 1:
+            expected[*key, "unestimated"] += 1
+    found: Counter[tuple[str, str, str]] = Counter()
+    for each in report.frame.to_dict("records"):
+        for name in ("calls", "cost_nanousd", "estimate_nanousd", "unestimated"):
+            found[each["feature"], f"{each['provider']} {each['kind']}", name] += each[name]
+    assert +found == +expected
+    assert report.frame["cost_nanousd"].sum() == sum(
+        amount for (_, _, name), amount in expected.items() if name == "cost_nanousd"
     )
 
 

@@ -16,15 +16,21 @@ from spendgraph_reports.months import before, closed
 from spendgraph_reports.period import DAY_US, Period
 from spendgraph_reports.showback import drivers
 
+BY = st.lists(
+    st.sampled_from(["team", "tenant", "user", "kind", "extra.squad"]), min_size=1, max_size=3, unique=True
+)
+
 
 @settings(max_examples=20)
-@given(spending(), st.sampled_from(["team", "tenant", "kind"]), st.sampled_from(ZONES), st.booleans())
-def test_the_parts_of_each_change_add_up(rows: list[StepRow], by: str, zone: str, roll: bool) -> None:
-    """In every row and in all, to the nano-dollar."""
+@given(spending(), BY, st.sampled_from(ZONES), st.booleans())
+def test_the_parts_of_each_change_add_up(rows: list[StepRow], by: list[str], zone: str, roll: bool) -> None:
+    """In every row and in all, to the nano-dollar, whatever the tags."""
     with tempfile.TemporaryDirectory() as folder:
         period = Period.month("2026-09", zone)
         with Books(write(Path(folder, "ledger.db"), rows, roll=roll), zone=zone) as books:
-            frame = drivers(books, period, by=[by]).frame
+            frame = drivers(books, period, by=by).frame
+    assert frame["cost_nanousd"].sum() == cost(rows, *closed(period))
+    assert not frame.duplicated(by).any()
     assert frame["moved_nanousd"].sum() == cost(rows, *closed(period)) - cost(
         rows, *closed(before(period, zone))
     )
@@ -33,8 +39,8 @@ def test_the_parts_of_each_change_add_up(rows: list[StepRow], by: str, zone: str
 
 
 def test_more_steps_and_dearer_steps_are_told_apart(tmp_path: Path) -> None:
-    """Support did twice as much at the same price, growth the same at twice the price, the digest is new, search went."""
-    support, growth, search, digest = (CONTEXTS[at].context_id for at in (0, 2, 3, 4))
+    """Acme did twice as much at the same price, growth the same at twice the price, globex both; digest is new, initech went."""
+    support, globex, growth, search, digest = (CONTEXTS[at].context_id for at in range(5))
     august, dollar = DAY - 30 * DAY_US, 1_000_000_000
     rows = [
         step("a", context_id=support, started_us=august, cost_nanousd=4 * dollar),
@@ -42,6 +48,8 @@ def test_more_steps_and_dearer_steps_are_told_apart(tmp_path: Path) -> None:
         step("c", context_id=support, started_us=DAY, cost_nanousd=4 * dollar),
         step("d", context_id=growth, started_us=august, cost_nanousd=3 * dollar),
         step("e", context_id=growth, started_us=DAY, cost_nanousd=6 * dollar),
+        step("h", context_id=globex, started_us=august, cost_nanousd=1 * dollar),
+        *(step(context_id=globex, started_us=DAY, cost_nanousd=2 * dollar) for _ in range(3)),
         step("f", context_id=digest, started_us=DAY, cost_nanousd=2 * dollar),
         step("g", context_id=search, started_us=august, cost_nanousd=1 * dollar),
     ]
@@ -53,15 +61,16 @@ def test_more_steps_and_dearer_steps_are_told_apart(tmp_path: Path) -> None:
     }
     assert parts == {
         ("triage", "acme"): (4 * dollar, 4 * dollar, 0),
+        ("triage", "globex"): (5 * dollar, 2 * dollar, 3 * dollar),
         ("search", "acme"): (3 * dollar, 0, 3 * dollar),
         ("digest", ""): (2 * dollar, 2 * dollar, 0),
         ("search", "initech"): (-1 * dollar, -1 * dollar, 0),
     }
     assert report.findings == (
-        "$8.00 more was spent than in 2026-08 (+100.0 %).",
+        "$13.00 more was spent than in 2026-08 (+144.4 %).",
+        "triage, globex grew by $5.00: 200.0 % more steps, and a step is 100.0 % dearer.",
         "triage, acme grew by $4.00: 100.0 % more steps, and a step is as dear.",
         "search, acme grew by $3.00: as many steps, and a step is 100.0 % dearer.",
-        "digest, (none) is new with $2.00.",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -309,9 +310,14 @@ def test_pruned_steps_leave_an_outlier_without_a_cause(tmp_path: Path) -> None:
 def test_what_an_outlier_costs_is_what_its_steps_cost(
     acted: Acts, zone: str, roll: bool, times: float
 ) -> None:
-    """Of any spending, with twenty more tasks that make a usual one."""
+    """Of any spending, with twenty more tasks that make a usual one, and a usual day of acme's."""
     usual = [
-        step(f"usual-{number}", task_id=f"usual-{number}", started_us=DAY, context_id=CONTEXTS[0].context_id)
+        step(
+            f"usual-{number}",
+            task_id=f"usual-{number}",
+            started_us=DAY + (number - 10) * DAY_US,
+            context_id=CONTEXTS[0].context_id,
+        )
         for number in range(20)
     ]
     acted = replace(acted, steps=[*acted.steps, *usual])
@@ -326,6 +332,18 @@ def test_what_an_outlier_costs_is_what_its_steps_cost(
             assert row["cost_nanousd"] == acted.cost(row["subject"])
             assert row["subject"] in acted.in_period(*closed(period))
             assert row["cause"] != "its steps were pruned"
+        else:
+            tag = row["what"].removesuffix("'s day")
+            name, _, day = row["subject"].rpartition(", ")
+            own = [
+                task_id
+                for task_id in acted.in_period(*closed(period))
+                if acted.steps_of(task_id)
+                and (getattr(acted.payer(task_id), tag), acted.payer(task_id).feature)
+                == (name, row["feature"])
+                and f"{from_us(acted.began(task_id)).astimezone(ZoneInfo(zone)):%Y-%m-%d}" == day
+            ]
+            assert (row["tasks"], row["cost_nanousd"]) == (len(own), sum(map(acted.cost, own)))
         assert row["cost_nanousd"] > times * row["usual_nanousd"]
         assert row["began"] == from_us(row["began"].value // 1_000)
 

@@ -96,6 +96,18 @@ def test_a_table_says_what_its_cells_are() -> None:
     assert '<td class="number starts zero">0.0 %</td>' in text
 
 
+def test_dates_and_percentages_stay_on_one_line() -> None:
+    """On a phone a line would end behind a hyphen or before a sign; what else stands there is escaped as everywhere."""
+    findings = ("It grew by +15.7 % in 2026-09, <b>most</b> on 9 Oct.",)
+    text = fragment(report([1], ["acme, 2026-09-21"], findings=findings))
+    assert (
+        'It grew by <span class="whole">+15.7 %</span> in <span class="whole">2026-09</span>, &lt;b&gt;most&lt;/b&gt; on'
+        ' <span class="whole">9 Oct</span>.'
+    ) in text
+    assert 'acme, <span class="whole">2026-09-21</span></th>' in text
+    assert 'class="whole"' not in fragment(report([1], ["gpt-5-2025-08-07"]))
+
+
 @settings(max_examples=5)
 @given(st.lists(st.integers(-(10**9), 10**11), min_size=501, max_size=520))
 def test_a_long_table_ends_with_what_all_others_cost(costs: list[int]) -> None:

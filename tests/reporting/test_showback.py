@@ -113,6 +113,22 @@ def test_a_month_beside_the_one_before(tmp_path: Path) -> None:
     )
 
 
+def test_a_month_of_a_zone_is_compared_with_the_month_before_there(tmp_path: Path) -> None:
+    """September of Berlin begins two hours before that of UTC, and is a day shorter than October."""
+    midnight = Period.month("2026-09", "Europe/Berlin").since_us
+    assert midnight is not None
+    rows = [
+        step("a", started_us=midnight - 1, cost_nanousd=1),
+        step("b", started_us=midnight, cost_nanousd=2),
+        step("c", started_us=midnight + 45 * DAY_US, cost_nanousd=4),
+    ]
+    rows = [row._replace(context_id=CONTEXTS[0].context_id) for row in rows]
+    with Books(write(tmp_path / "ledger.db", rows), zone="Europe/Berlin") as books:
+        report = showback(books, Period.month("2026-10", "Europe/Berlin"))
+    (row,) = report.frame.to_dict("records")
+    assert (row["cost_nanousd"], row["before_nanousd"], row["year_to_date_nanousd"]) == (4, 2, 7)
+
+
 def test_an_empty_ledger_has_a_report(tmp_path: Path) -> None:
     """Its columns are there, and it says that there is nothing."""
     with Books(write(tmp_path / "ledger.db", [])) as books:

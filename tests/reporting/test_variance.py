@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reporting.kit import ZONES
 from scripted import ScriptedModel, scripted_policy
 from spendgraph import BudgetExceeded, CostContext, Meter
 from spendgraph.clock import to_us
@@ -215,6 +222,54 @@ def test_budgets_without_spending_have_a_row_if_they_are_in_force(tmp_path: Path
     ]
     assert rows(made(path, Period.month("2026-08")), *columns) == []
     assert made(path, Period.month("2026-08")).findings == ("No budget was in force in 2026-08.",)
+
+
+@settings(max_examples=6)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([ACME, GLOBEX]),
+            st.integers(-20 * 1440, 20 * 1440),
+            st.one_of(st.integers(0, 9), st.integers(0, 10**12)),
+        ),
+        min_size=1,
+        max_size=10,
+    ).map(lambda costs: sorted(costs, key=lambda each: each[1])),
+    st.sampled_from(ZONES),
+    st.booleans(),
+)
+def test_every_tenant_s_window_is_what_its_month_cost(
+    costs: list[tuple[CostContext, int, int]], zone: str, roll: bool
+) -> None:
+    """In the budget's own time zone, rolled up or not; a tenant has a window if it spent in it."""
+    policy = scripted_policy(
+        f'budgets: [{{name: tenants, per: tenant, period: month, timezone: {zone}, limit_usd: "1000"}}]'
+    )
+    middle = to_us(at("09-20T23:50:00"))
+    now = [middle]
+    period = Period.month("2026-09", zone)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.db")
+        with Meter(path, policy=policy, clock=lambda: now[0]) as meter:
+            for context, minute, nanousd in costs:
+                now[0] = middle + minute * 60_000_000
+                with meter.task(context):
+                    meter.record("review", usd=Decimal(nanousd).scaleb(-9))
+        if roll:
+            with Ledger.open(path) as ledger:
+                ledger.upkeep.roll()
+        with Books(path, zone=zone) as books:
+            report = variance(books, period, now_us=LATER)
+            month = books.rows(("tenant",), period)
+    expected: Counter[str] = Counter()
+    for context, minute, nanousd in costs:
+        if middle + minute * 60_000_000 in period:
+            expected[context.tenant] += nanousd
+    assert {row["tenant"]: row["cost_nanousd"] for row in month} == dict(expected)
+    windows = [row for row in rows(report, "scope", "window", "spent_nanousd") if row[1] != "no window"]
+    assert sorted(windows) == sorted(
+        (f"tenant={tenant}", "2026-09", spent) for tenant, spent in expected.items()
+    )
 
 
 def test_what_a_budget_counted_is_what_the_ledger_says(tmp_path: Path) -> None:

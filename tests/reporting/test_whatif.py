@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.rows import step
-from reporting.kit import CONTEXTS, DAY
+from reporting.kit import CONTEXTS, DAY, ZONES
 from reporting.priced import ANSWERED, BOOK, POLICY, call, calls, ended, keep, prune, usage_of
 from spendgraph.ledger import StepRow
 from spendgraph.policy import parse_policy
@@ -31,12 +31,17 @@ def asked(path: Path, model: str, as_: str, provider: str = "", **options: objec
 
 
 @settings(max_examples=10)
-@given(calls(), st.sampled_from(["claude", "gpt-5", "plain", "tiny"]), st.booleans())
-def test_the_same_model_costs_what_was_charged(rows: list[StepRow], model: str, roll: bool) -> None:
+@given(calls(), st.sampled_from(["claude", "gpt-5", "plain", "tiny"]), st.sampled_from(ZONES), st.booleans())
+def test_the_same_model_costs_what_was_charged(
+    rows: list[StepRow], model: str, zone: str, roll: bool
+) -> None:
     """To the nano-dollar, with nothing beside the tokens; and what was charged is what the ledger says."""
+    period = Period.month("2026-09", zone)
     with tempfile.TemporaryDirectory() as folder:
-        report = asked(keep(Path(folder, "ledger.db"), rows, roll=roll), model, model)
-    mine = [row for row in rows if row.started_us in SEPTEMBER and row.model.startswith(model)]
+        path = keep(Path(folder, "ledger.db"), rows, roll=roll)
+        with Books(path, prices=POLICY.prices, zone=zone) as books:
+            report = whatif(books, period, model=model, as_=model)
+    mine = [row for row in rows if row.started_us in period and row.model.startswith(model)]
     assert report.frame["actual_nanousd"].sum() == sum(row.cost_nanousd for row in mine)
     assert report.frame["hypothetical_nanousd"].tolist() == report.frame["actual_nanousd"].tolist()
     assert report.frame["beside_nanousd"].sum() == 0

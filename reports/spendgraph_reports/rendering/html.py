@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from spendgraph_reports.exports.replacing import replacing
 from spendgraph_reports.rendering.sections import Facts, Picture, Prose, Section
@@ -28,6 +28,11 @@ MOST_ROWS: Final = 500
 
 _SENTENCE: Final = 60
 """Text that is longer than so many characters gets room to be read."""
+
+_WHOLE: Final = re.compile(
+    r"(?<![\w.-])(?:\d{4}-\d\d(?:-\d\d)?|\d\d? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|[+-]?[\d.,]+ %)(?![\w-])"
+)
+"""Dates and percentages: what a narrow line would part at a hyphen, or before a sign."""
 
 _ZERO: Final = re.compile(r"[+-]?\$?0(\.0+)?( %)?")
 
@@ -210,7 +215,7 @@ def _is_number(column: Column) -> bool:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("spendgraph_reports.rendering"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -218,11 +223,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalized,
     )
+    environment.filters["whole"] = _whole
+    return environment
 
 
 def _finalized(value: object) -> object:
     """What a template prints: of text that is not markup, nothing stays invisible."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _whole(text: str) -> Markup:
+    """Text in which dates and percentages stay on one line."""
+    escaped = str(escape(visible(text)))
+    return Markup(_WHOLE.sub(r'<span class="whole">\g<0></span>', escaped))  # noqa: S704 - escaped
 
 
 def style() -> str:

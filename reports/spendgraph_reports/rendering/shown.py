@@ -54,7 +54,7 @@ def shown(report: Report, *, most: int | None = None) -> Shown:
             texts, total[at] = _money(values, report.totals.get(column.name))
         else:
             texts = [_cell(column, value) for value in values]
-            if column.name in report.totals:
+            if column.name in report.totals and any(value is not None for value in values):
                 total[at] = f"{report.totals[column.name]:,}"
         columns.append(texts)
     first = next((at for at, column in enumerate(report.columns) if column.kind not in NUMBERS), None)
@@ -78,7 +78,9 @@ def _money(values: Sequence[Any], total: int | None) -> tuple[list[str], str]:
     texts = [
         NOTHING if value is None else written(next(units), places, negative=value < 0) for value in values
     ]
-    return texts, NOTHING if total is None else written(rounded(total, unit), places, negative=total < 0)
+    if total is None or not known:
+        return texts, NOTHING
+    return texts, written(rounded(total, unit), places, negative=total < 0)
 
 
 def _cell(column: Column, value: Any) -> str:
