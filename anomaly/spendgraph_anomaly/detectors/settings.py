@@ -8,8 +8,8 @@ from datetime import date
 from math import isfinite
 from typing import Any, Literal, Self
 
-Sides = Literal["up", "both"]
-"""Whether only more than expected is an anomaly (spend), or less as well (a metric)."""
+Counts = Literal["money", "metric"]
+"""What a series counts: money, of which only too much is an anomaly, or a metric, of which too little is one as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,9 @@ class Settings:
     """How one detector judges. Every default is meant for dollars of spend.
 
     Attributes:
-        sides: `up` looks for too much, `both` for too little as well.
-        threshold: From which surprise on a bin is an alert; a surprise is `-ln` of how often six hours of the past were as unusual.
+        counts: `money` is judged by the time of day and the weekday, upwards; a `metric` by rank among its past, on both sides.
+        threshold: From which surprise on a bin is an alert; a surprise is `-ln` of how often the past had a bin as unusual, a mean over the scorers.
+        rearm_h: For how many hours a surprise is no news where there was a greater one.
         least_excess: Dollars above the expected that an alert needs, in the window that is judged; less never pages.
         always_per_hour: Dollars above the expected within an hour that page whatever the score, unless an hour of the past
             came to as much; 0 is never.
@@ -30,11 +31,12 @@ class Settings:
         holidays: Days (of the detector's zone) that are expected to be like Sundays.
     """
 
-    sides: Sides = "up"
-    threshold: float = 3.9
+    counts: Counts = "money"
+    threshold: float = 2.0
+    rearm_h: int = 72
     least_excess: float = 1.0
     always_per_hour: float = 1000.0
-    suspend_threshold: float = 5.0
+    suspend_threshold: float = 2.5
     suspend_lost: float = 50.0
     suspend_per_hour: float = 20.0
     medium: float = 25.0
@@ -45,10 +47,10 @@ class Settings:
         """Refuse what cannot be meant.
 
         Raises:
-            ValueError: A number is negative or not finite, or `sides` is another word.
+            ValueError: A number is negative or not finite, or `counts` is another word.
         """
-        if self.sides not in ("up", "both"):
-            raise ValueError(f"sides is {self.sides!r}; it must be 'up' or 'both'")
+        if self.counts not in ("money", "metric"):
+            raise ValueError(f"counts is {self.counts!r}; it must be 'money' or 'metric'")
         for name in (
             "threshold",
             "least_excess",
@@ -66,7 +68,7 @@ class Settings:
     @classmethod
     def for_any_metric(cls) -> Settings:
         """Settings for a series that is not money: both sides, and no rule that speaks of dollars."""
-        return cls(sides="both", least_excess=0.0, always_per_hour=0.0)
+        return cls(counts="metric", threshold=6.2, rearm_h=24, least_excess=0.0, always_per_hour=0.0)
 
     def as_plain(self) -> dict[str, Any]:
         """Themselves in what JSON has."""
