@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spendgraph_anomaly.detectors.judgement import Judgement, Severity
 from spendgraph_anomaly.detectors.ongoing import Ongoing
 from spendgraph_anomaly.detectors.packing import pack, unpack
+from spendgraph_anomaly.detectors.pooling import USUAL, Prior
 from spendgraph_anomaly.detectors.scoring import BLOCK_S, Scored, Scoring
 from spendgraph_anomaly.detectors.settings import Settings
 from spendgraph_anomaly.scorers.past import DAY_S
@@ -34,6 +35,7 @@ class Detector:
         every_s: Seconds of a bin, 300 to 86,400.
         zone: Whose days and hours are meant.
         settings: When it is an alert.
+        prior: What it is taken for until it has a past: `pool` makes it of siblings.
         name: Of the series; detectors of other names fit their seasons at other times, so that not all do it in one tick.
 
     Raises:
@@ -41,16 +43,23 @@ class Detector:
     """
 
     def __init__(
-        self, every_s: int, zone: str = "UTC", settings: Settings = SPEND, *, name: str = ""
+        self,
+        every_s: int,
+        zone: str = "UTC",
+        settings: Settings = SPEND,
+        *,
+        prior: Prior = USUAL,
+        name: str = "",
     ) -> None:
         if not SHORTEST_S <= every_s <= DAY_S:
             raise ValueError(f"every_s is {every_s!r}; it must be from {SHORTEST_S} to {DAY_S} seconds")
         self.every_s: Final = every_s
         self.zone: Final = zone
         self.settings: Final = settings
+        self.prior: Final = prior
         self.name: Final = name
         self._per_hour: Final = max(1, round(HOUR_S / every_s))
-        self._scoring: Final = Scoring(every_s, zone, settings, crc32(name.encode()))
+        self._scoring: Final = Scoring(every_s, zone, settings, prior, crc32(name.encode()))
         self._seen = 0
         self._last_us: int | None = None
         self._ongoing: Ongoing | None = None
@@ -97,20 +106,23 @@ class Detector:
         self._learn(value, scored, hour)
         return judgement
 
+    def tails(self) -> Prior | None:
+        """What its own past is like, for `pool`; none before two days were seen, or where no money is counted."""
+        return self._scoring.tails()
+
     def state(self) -> bytes:
         """Everything it has learned, to go on from with `restore`."""
         plain = {
             "every_s": self.every_s,
             "zone": self.zone,
             "settings": self.settings.as_plain(),
+            "prior": self.prior.as_plain(),
             "name": self.name,
             "seen": self._seen,
             "last_us": self._last_us,
             "ongoing": self._ongoing and self._ongoing.as_plain(),
         }
-        return pack(
-            plain, {"surprises": self._surprises, "hours": self._hours, **self._scoring.arrays()}
-        )
+        return pack(plain, {"surprises": self._surprises, "hours": self._hours, **self._scoring.arrays()})
 
     @classmethod
     def restore(cls, state: bytes) -> Self:
@@ -123,7 +135,13 @@ class Detector:
             ValueError: The bytes are no state, a damaged one, or one of another version.
         """
         plain, arrays = unpack(state)
-        found = cls(plain["every_s"], plain["zone"], Settings.of_plain(plain["settings"]), name=plain["name"])
+        found = cls(
+            plain["every_s"],
+            plain["zone"],
+            Settings.of_plain(plain["settings"]),
+            prior=Prior.of_plain(plain["prior"]),
+            name=plain["name"],
+        )
         found._seen, found._last_us = plain["seen"], plain["last_us"]
         found._ongoing = Ongoing.of_plain(plain["ongoing"]) if plain["ongoing"] else None
         found._surprises, found._hours = arrays["surprises"], arrays["hours"]
@@ -150,16 +168,18 @@ class Detector:
             return raised
         unusual = raised or scored.surprise >= self.settings.threshold / 2
         self._ongoing.go_on(start_us, value - scored.expected, scored.surprise, unusual=unusual)
-        told = raised and self._ongoing.tell(start_us)
+        told = raised and self._ongoing.tell(start_us, self.settings.resend_h)
         if self._ongoing.over(start_us):
             self._ongoing = None
         return told
 
     def _learn(self, value: float, scored: Scored, hour: float) -> None:
+        """Remember the bin; of an incident of money what it exceeded the usual by is forgotten, so that it does not become usual itself."""
+        incident = self._ongoing is not None and self.settings.counts == "money"
         usual = value
-        if self._ongoing is not None and scored.highest is not None and CLEAN:
+        if incident and scored.highest is not None:
             usual = min(value, max(scored.highest, scored.expected))
-        self._scoring.learn(usual, ordinary=self._ongoing is None or not SKIP)
+        self._scoring.learn(usual, ordinary=not incident)
         block = self._seen // self._scoring.block
         for ring, newest in ((self._surprises, scored.surprise), (self._hours, hour)):
             place = block % len(ring)
@@ -171,7 +191,8 @@ class Detector:
     def _score(self, surprise: float, *, record: bool) -> float:
         """0 to 1; a half is where an alert begins."""
         threshold = max(self.settings.threshold, 1e-9)
-        return max(1 - 0.5 ** (surprise / threshold), 0.99 if record else 0.0)
+        likely = float(0.5 ** (surprise / threshold))
+        return max(1 - likely, 0.99 if record else 0.0)
 
     def _severity(self, lost: float) -> Severity:
         if lost >= self.settings.high:
@@ -185,7 +206,3 @@ class Detector:
             and ongoing.lost >= settings.suspend_lost
             and per_hour >= settings.suspend_per_hour
         )
-
-
-CLEAN = True
-SKIP = True

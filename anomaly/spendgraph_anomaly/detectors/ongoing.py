@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-RESEND_US: Final = 6 * 3_600_000_000
-"""Nobody is told of one incident twice within six hours."""
+HOUR_US: Final = 3_600_000_000
 
-QUIET_US: Final = 6 * 3_600_000_000
+QUIET_US: Final = 6 * HOUR_US
 """An incident is over when there was nothing of it for six hours."""
 
 USUAL_US: Final = 7 * 86_400_000_000
@@ -40,9 +39,9 @@ class Ongoing:
         if unusual:
             self.seen_us = start_us
 
-    def tell(self, start_us: int) -> bool:
-        """Whether an alert now is a message, for one was not sent within six hours; then it counts as sent."""
-        if start_us - self.told_us < RESEND_US:
+    def tell(self, start_us: int, resend_h: int) -> bool:
+        """Whether an alert now is a message, for none was sent within so many hours; then it counts as sent."""
+        if start_us - self.told_us < resend_h * HOUR_US:
             return False
         self.told_us = start_us
         return True

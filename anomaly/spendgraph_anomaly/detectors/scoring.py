@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from spendgraph_anomaly.detectors.judgement import Kind
 from spendgraph_anomaly.detectors.packing import Arrays
+from spendgraph_anomaly.detectors.pooling import Prior
 from spendgraph_anomaly.detectors.settings import Settings
 from spendgraph_anomaly.scorers.calendar import Calendar
-from spendgraph_anomaly.scorers.evidence import LASTING, RATIOS, USUAL_SCALES, USUAL_STARTS, Evidence
+from spendgraph_anomaly.scorers.evidence import LASTING, RATIOS, Evidence
 from spendgraph_anomaly.scorers.levels import Levels
 from spendgraph_anomaly.scorers.past import DAY_S, Past, bins_kept
 from spendgraph_anomaly.scorers.season import fit
@@ -30,6 +31,9 @@ LEAST_GENERATION: Final = 112
 
 WEEKDAY_SURPRISE: Final = 8.0
 """The surprise of a weekday that is as much as the threshold is for the others."""
+
+LEVEL_WEIGHTS: Final = np.array([2 / 3, 1 / 3])
+"""Of a metric's bin and of its hour."""
 
 OFF_HOURS: Final = 0.25
 """An hour is off-hours that usually is less than this share of the mean."""
@@ -62,10 +66,11 @@ class Scoring:
         every_s: Seconds of a bin.
         zone: Whose days and hours are meant.
         settings: What is counted, and on which holidays.
+        prior: What tails of money are taken for before anything was seen.
         turn: At which bin of a day its season is fitted; other series have other turns.
     """
 
-    def __init__(self, every_s: int, zone: str, settings: Settings, turn: int) -> None:
+    def __init__(self, every_s: int, zone: str, settings: Settings, prior: Prior, turn: int) -> None:
         self._every_s: Final = every_s
         self._settings: Final = settings
         self._per_day: Final = max(1, round(DAY_S / every_s))
@@ -77,7 +82,11 @@ class Scoring:
         self._evidence: Final = Evidence(every_s)
         self._levels: Final = Levels(every_s)
         self._weekdays: Final = Weekdays(every_s)
-        self._tails: Final = (_tails if settings.counts == "money" else _metric_tails)(every_s, self.block)
+        self._tails: Final = (
+            _money_tails(every_s, self.block, prior)
+            if settings.counts == "money"
+            else _metric_tails(every_s, self.block)
+        )
         self._weekday_tails: Final = _weekday_tails(every_s, self.block)
         self.season: Floats = np.zeros(0)
         """What each hour of a day (each day of a week, of days) is expected to come to, in bins, from when it was fitted on."""
@@ -142,7 +151,7 @@ class Scoring:
     def _score_metric(self, value: float) -> Scored:
         self._numbers = self._levels.numbers(self.recent, value)
         self._weekday_number = np.array([-np.inf])
-        each = np.expm1(np.log1p(self._tails.surprise(self._numbers)).reshape(2, 2).mean(axis=1))
+        each = np.expm1(np.log1p(self._tails.surprise(self._numbers)).reshape(2, 2) @ LEVEL_WEIGHTS)
         expected = self._expected(None)
         kind: Kind = "none" if each.max() <= 0 else "spike" if each[0] >= each[1] else "drop"
         return Scored(float(each.max()), expected, kind, value - expected, None, self._abstained())
@@ -195,13 +204,20 @@ class Scoring:
             return "fewer than two days were seen: no hour has a usual yet"
         return ""
 
+    def tails(self) -> Prior | None:
+        """The tails of money as they were last read off; none before that."""
+        if self._settings.counts != "money" or not np.isfinite(self._tails.starts).all():
+            return None
+        return Prior(tuple(self._tails.starts.tolist()), tuple(self._tails.scales.tolist()))
+
     def arrays(self) -> Arrays:
         """What was learned, in arrays."""
         return {
             "recent": self.recent.sums,
             "usual": self.usual.sums,
             "seen": np.array(
-                [self.recent.seen, self.usual.seen, self._evidence.running.seen, self.season_at], dtype=np.int64
+                [self.recent.seen, self.usual.seen, self._evidence.running.seen, self.season_at],
+                dtype=np.int64,
             ),
             "lasting": self._evidence.running.sums,
             "season": self.season,
@@ -222,15 +238,15 @@ class Scoring:
             tails.learned(arrays[f"{name}_fit"])
 
 
-def _tails(every_s: int, block: int) -> Tails:
+def _money_tails(every_s: int, block: int, prior: Prior) -> Tails:
     """Tails of a new tenant's numbers."""
     per_day = max(1, round(DAY_S / every_s))
     return Tails(
         generation=max(GENERATION_DAYS * per_day, LEAST_GENERATION),
         fit_every=block,
         fewest=max(2 * per_day, 14),
-        starts=np.array(USUAL_STARTS),
-        scales=np.array(USUAL_SCALES),
+        starts=np.array(prior.starts),
+        scales=np.array(prior.scales),
         weight=10.0,
         start_weight=5.0 * per_day,
         least=0.01,

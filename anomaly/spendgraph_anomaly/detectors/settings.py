@@ -20,6 +20,7 @@ class Settings:
         counts: `money` is judged by the time of day and the weekday, upwards; a `metric` by rank among its past, on both sides.
         threshold: From which surprise on a bin is an alert; a surprise is `-ln` of how often the past had a bin as unusual, a mean over the scorers.
         rearm_h: For how many hours a surprise is no news where there was a greater one.
+        resend_h: For how many hours nobody is told of the same incident again.
         least_excess: Dollars above the expected that an alert needs, in the window that is judged; less never pages.
         always_per_hour: Dollars above the expected within an hour that page whatever the score, unless an hour of the past
             came to as much; 0 is never.
@@ -34,6 +35,7 @@ class Settings:
     counts: Counts = "money"
     threshold: float = 2.0
     rearm_h: int = 72
+    resend_h: int = 6
     least_excess: float = 1.0
     always_per_hour: float = 1000.0
     suspend_threshold: float = 2.5
@@ -53,6 +55,8 @@ class Settings:
             raise ValueError(f"counts is {self.counts!r}; it must be 'money' or 'metric'")
         for name in (
             "threshold",
+            "rearm_h",
+            "resend_h",
             "least_excess",
             "always_per_hour",
             "suspend_threshold",
@@ -68,7 +72,9 @@ class Settings:
     @classmethod
     def for_any_metric(cls) -> Settings:
         """Settings for a series that is not money: both sides, and no rule that speaks of dollars."""
-        return cls(counts="metric", threshold=6.2, rearm_h=24, least_excess=0.0, always_per_hour=0.0)
+        return cls(
+            counts="metric", threshold=6.3, rearm_h=24, resend_h=0, least_excess=0.0, always_per_hour=0.0
+        )
 
     def as_plain(self) -> dict[str, Any]:
         """Themselves in what JSON has."""

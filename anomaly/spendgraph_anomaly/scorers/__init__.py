@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spendgraph_anomaly.scorers.past import Past
-from spendgraph_anomaly.scorers.tails import Tails
+from spendgraph_anomaly.scorers.baselines import AllTimeHigh, RollingSigma, Scorer, StlMad, WindowedGaussian
+from spendgraph_anomaly.scorers.season import Season
 
-__all__ = ["Past", "Tails"]
+__all__ = ["AllTimeHigh", "RollingSigma", "Scorer", "Season", "StlMad", "WindowedGaussian"]

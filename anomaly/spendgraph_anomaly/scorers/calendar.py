@@ -36,7 +36,9 @@ class Calendar:
         try:
             self._zone: Final = ZoneInfo(zone)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {zone!r}; it must be one such as 'Europe/Berlin'") from error
+            raise ValueError(
+                f"there is no time zone {zone!r}; it must be one such as 'Europe/Berlin'"
+            ) from error
         self._every_s: Final = every_s
         self._holidays: Final = holidays
         self._offsets: Final = lru_cache(maxsize=128)(self._offset_of_hour)
@@ -64,9 +66,7 @@ class Calendar:
             return np.array(days, dtype=np.int64)
         second = start_us // 1_000_000
         here = self._offsets(second // 3600)
-        seconds = [
-            each * DAY_S - (here - self._offsets((second - each * DAY_S) // 3600)) for each in days
-        ]
+        seconds = [each * DAY_S - (here - self._offsets((second - each * DAY_S) // 3600)) for each in days]
         return np.array([round(each / self._every_s) for each in seconds], dtype=np.int64)
 
     def _offset_of_hour(self, hour: int) -> int:

@@ -103,8 +103,8 @@ class Evidence:
         lags = np.concatenate([days, days - self._hour, days + self._hour]) - 1
         around = np.maximum(usual.means(lags, self._windows), 0.0)  # no number stays none
         same = around[: len(days)]
-        known = ~np.isnan(same)
-        seen = known.any(axis=0)
+        known: NDArray[np.bool_] = ~np.isnan(same)
+        seen: NDArray[np.bool_] = np.any(known, axis=0)
         filled = np.nan_to_num(same)
         references: dict[Reference, Floats] = {
             "mean": filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1),

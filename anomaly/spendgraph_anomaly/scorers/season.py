@@ -41,7 +41,7 @@ def fit(points: Floats, period: int) -> Season | None:
     """
     if len(points) < SEASONS * period:
         return None
-    from statsmodels.tsa.seasonal import STL
+    from statsmodels.tsa.seasonal import STL  # type: ignore[import-untyped]  # it has no stubs
 
     found = STL(points, period=period, robust=True).fit(inner_iter=1, outer_iter=5)
     profile: Floats = np.asarray(found.seasonal, dtype=np.float64)[-period:]

@@ -35,7 +35,16 @@ class Tails:
     """
 
     def __init__(
-        self, *, generation: int, fit_every: int, fewest: int, scales: Floats, starts: Floats, weight: float, start_weight: float, least: float
+        self,
+        *,
+        generation: int,
+        fit_every: int,
+        fewest: int,
+        scales: Floats,
+        starts: Floats,
+        weight: float,
+        start_weight: float,
+        least: float,
     ) -> None:
         count = len(scales)
         self._generation: Final = generation
