@@ -88,8 +88,8 @@ class Settings:
             ValueError: Something is not a setting, or not one that can be meant.
         """
         try:
-            return cls(
-                **{**plain, "holidays": frozenset(date.fromisoformat(day) for day in plain["holidays"])}
-            )
+            holidays = frozenset(date.fromisoformat(day) for day in plain["holidays"])
+            rest = {name: value for name, value in plain.items() if name != "holidays"}
+            return cls(**rest, holidays=holidays)
         except (TypeError, KeyError) as error:
             raise ValueError(f"these are no settings of a detector ({error}): {dict(plain)!r}") from error
