@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from spendgraph_anomaly.detectors.judgement import Judgement, Severity
+from spendgraph_anomaly.detectors.judgement import SEVERITIES, Judgement, Severity
 from spendgraph_anomaly.detectors.ongoing import Ongoing
 from spendgraph_anomaly.detectors.packing import pack, unpack
 from spendgraph_anomaly.detectors.pooling import USUAL, Prior
@@ -164,21 +164,36 @@ class Detector:
         if self._ongoing is None:
             if raised:
                 lost = max(scored.excess, value - scored.expected, 0.0)
-                self._ongoing = Ongoing(start_us, start_us, start_us, lost, scored.surprise)
+                rank = SEVERITIES.index(self._severity(lost))
+                self._ongoing = Ongoing(
+                    began_us=start_us,
+                    told_us=start_us,
+                    seen_us=start_us,
+                    lost=lost,
+                    surprise=scored.surprise,
+                    told_surprise=scored.surprise,
+                    told_severity=rank,
+                )
             return raised
+        ongoing = self._ongoing
         unusual = raised or scored.surprise >= self.settings.threshold / 2
-        self._ongoing.go_on(start_us, value - scored.expected, scored.surprise, unusual=unusual)
-        told = raised and self._ongoing.tell(start_us, self.settings.resend_h)
-        if self._ongoing.over(start_us):
+        ongoing.go_on(start_us, value - scored.expected, scored.surprise, unusual=unusual)
+        rank = SEVERITIES.index(self._severity(ongoing.lost))
+        told = raised and ongoing.tell(start_us, scored.surprise, rank, self.settings.resend_h)
+        if ongoing.over(start_us):
             self._ongoing = None
         return told
 
     def _learn(self, value: float, scored: Scored, hour: float) -> None:
-        """Remember the bin; of an incident of money what it exceeded the usual by is forgotten, so that it does not become usual itself."""
-        incident = self._ongoing is not None and self.settings.counts == "money"
+        """Remember the bin. Of money, what an unusual bin exceeded the usual by is forgotten: an incident must not become its own measure."""
+        money = self.settings.counts == "money"
+        incident = self._ongoing is not None and money
         usual = value
-        if incident and scored.highest is not None:
+        if (
+            incident or (money and scored.surprise >= self.settings.threshold)
+        ) and scored.highest is not None:
             usual = min(value, max(scored.highest, scored.expected))
+        # what is unusual and no news counts among the numbers: who does the same every night is told of less and less
         self._scoring.learn(usual, ordinary=not incident)
         block = self._seen // self._scoring.block
         for ring, newest in ((self._surprises, scored.surprise), (self._hours, hour)):

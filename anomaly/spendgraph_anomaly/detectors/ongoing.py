@@ -10,6 +10,9 @@ HOUR_US: Final = 3_600_000_000
 QUIET_US: Final = 6 * HOUR_US
 """An incident is over when there was nothing of it for six hours."""
 
+WORSE: Final = 1.5
+"""How many times as unusual it must have become to be told of again."""
+
 USUAL_US: Final = 7 * 86_400_000_000
 """What has gone on for a week is how it is now, and no incident any more."""
 
@@ -24,6 +27,8 @@ class Ongoing:
         seen_us: When that began which was last unusual.
         lost: Dollars above the expected so far, with what led to the first alert.
         surprise: The greatest surprise so far.
+        told_surprise: The surprise it was last told of with.
+        told_severity: The severity it was last told of with, as a place among `SEVERITIES`.
     """
 
     began_us: int
@@ -31,6 +36,8 @@ class Ongoing:
     seen_us: int
     lost: float
     surprise: float
+    told_surprise: float
+    told_severity: int
 
     def go_on(self, start_us: int, excess: float, surprise: float, *, unusual: bool) -> None:
         """One more bin of it."""
@@ -39,11 +46,15 @@ class Ongoing:
         if unusual:
             self.seen_us = start_us
 
-    def tell(self, start_us: int, resend_h: int) -> bool:
-        """Whether an alert now is a message, for none was sent within so many hours; then it counts as sent."""
-        if start_us - self.told_us < resend_h * HOUR_US:
+    def tell(self, start_us: int, surprise: float, severity: int, resend_h: int) -> bool:
+        """Whether an alert now is a message; then it counts as sent.
+
+        It is, when none was sent within so many hours and the incident has become much more unusual than it was told, or more severe.
+        """
+        worse = surprise >= WORSE * self.told_surprise or severity > self.told_severity
+        if resend_h and not (worse and start_us - self.told_us >= resend_h * HOUR_US):
             return False
-        self.told_us = start_us
+        self.told_us, self.told_surprise, self.told_severity = start_us, surprise, severity
         return True
 
     def over(self, start_us: int) -> bool:

@@ -46,7 +46,7 @@ class Scored(NamedTuple):
         surprise: How unusual it is, in units in which the settings' threshold is meant.
         expected: What the bin was expected to come to.
         kind: What is unusual most.
-        excess: Dollars above the expected, in the window that is unusual most.
+        excess: Dollars above the expected, in the window that is unusual most; of a metric how far it is from the expected.
         highest: What a bin at this time came to at most; none where nobody knows.
         abstained: Why nothing can be said; empty where it can.
     """
@@ -154,7 +154,7 @@ class Scoring:
         each = np.expm1(np.log1p(self._tails.surprise(self._numbers)).reshape(2, 2) @ LEVEL_WEIGHTS)
         expected = self._expected(None)
         kind: Kind = "none" if each.max() <= 0 else "spike" if each[0] >= each[1] else "drop"
-        return Scored(float(each.max()), expected, kind, value - expected, None, self._abstained())
+        return Scored(float(each.max()), expected, kind, abs(value - expected), None, self._abstained())
 
     def _kind(self, first: int, surprise: float, usual: float | None, mean: float) -> tuple[Kind, int]:
         """What is unusual most, and the bins of its window."""
@@ -198,8 +198,9 @@ class Scoring:
             self.season_at = self.usual.seen
 
     def _abstained(self) -> str:
-        if self._every_s >= DAY_S and not self._weekdays.knows(self.usual):
-            return "fewer than two weeks were seen: no weekday has a usual yet"
+        if self._every_s >= DAY_S:
+            known = self._weekdays.knows(self.usual)
+            return "" if known else "fewer than two weeks were seen: no weekday has a usual yet"
         if not np.isfinite(self._tails.starts).any():
             return "fewer than two days were seen: no hour has a usual yet"
         return ""
@@ -258,9 +259,9 @@ def _weekday_tails(every_s: int, block: int) -> Tails:
     return Tails(
         generation=max(GENERATION_DAYS * per_day, LEAST_GENERATION),
         fit_every=block,
-        fewest=2 * per_day if per_day > 1 else 7,
+        fewest=2 * per_day if per_day > 1 else 6,
         starts=np.full(1, np.nan),
-        scales=np.full(1, 0.3),
+        scales=np.full(1, 0.2),
         weight=5.0,
         start_weight=0.0,
         least=0.01,
