@@ -85,7 +85,7 @@ def test_a_tail_is_read_off_the_greatest_twentieth() -> None:
 
 def test_siblings_raise_what_a_new_tenant_is_allowed() -> None:
     """Three siblings that jump a lot make a prior by which a new tenant's jump is less of a surprise; two are none."""
-    wild = Prior((3.0,) * 9, (1.0,) * 9)
+    wild = Prior((3.0,) * 5, (1.0,) * 5)
     values = [*working_hours(4, quiet=1.0), *[1.0] * 3, 25.0]
 
     assert pool([wild, wild, None]) == Prior()
@@ -94,7 +94,7 @@ def test_siblings_raise_what_a_new_tenant_is_allowed() -> None:
 
 
 def test_a_sibling_tells_its_tails_once_it_has_any() -> None:
-    """After a day there are none, after three weeks nine finite starts and scales, which a new detector can be given."""
+    """After a day there are none, after three weeks five finite starts and scales, which a new detector can be given."""
     detector = Detector(3600)
     for place, value in enumerate(working_hours(21, quiet=1.0)):
         if place == 24:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 Kind = Literal["none", "spike", "off-hours", "shift", "drift", "velocity", "drop"]
-"""What is unusual: nothing; the last minutes or hours; an hour in which there never was any; the level of a day; that of days; dollars an hour; too little."""
+"""What is unusual most: nothing; the last hours; hours in which there hardly ever was any; many hours, or a whole weekday; many hours, each a little; dollars an hour;
+too little of a metric."""
 
 Severity = Literal["low", "medium", "high"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

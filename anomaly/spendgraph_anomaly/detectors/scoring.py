@@ -35,6 +35,9 @@ WEEKDAY_SURPRISE: Final = 8.0
 LEVEL_WEIGHTS: Final = np.array([2 / 3, 1 / 3])
 """Of a metric's bin and of its hour."""
 
+DRIFT: Final = 0.4
+"""The mean of many hours' ratios below which it is a drift: each is at most half as much again."""
+
 OFF_HOURS: Final = 0.25
 """An hour is off-hours that usually is less than this share of the mean."""
 
@@ -110,6 +113,7 @@ class Scoring:
             ordinary: Whether its numbers are to count among those that were seen.
         """
         self.usual.add(value)
+        self._evidence.learn(self.usual)
         if ordinary:
             if self._numbers[0] > -np.inf:
                 self._tails.add(self._numbers)
@@ -126,7 +130,9 @@ class Scoring:
         )
         self._numbers, self._weekday_number = reading.numbers, np.array([ratio])
         each = self._tails.surprise(self._numbers)
-        together = float(np.expm1(np.mean(np.log1p(each))))
+        together = float(
+            np.expm1(np.sqrt(np.mean(np.log1p(each) ** 2)))
+        )  # several that agree count, and one alone
         weekday = float(self._weekday_tails.surprise(self._weekday_number)[0])
         of_weekday = weekday / WEEKDAY_SURPRISE * self._settings.threshold
         expected = self._expected(reading.usual)
@@ -158,20 +164,14 @@ class Scoring:
 
     def _kind(self, first: int, surprise: float, usual: float | None, mean: float) -> tuple[Kind, int]:
         """What is unusual most, and the bins of its window."""
-        if first < len(RATIOS):
-            window_s, kind = RATIOS[first].window_s, "spike"
+        kind: Kind
+        if first >= len(RATIOS):
+            window_s = LASTING[first - len(RATIOS)].over_s
+            kind = "shift" if self._numbers[first] >= DRIFT else "drift"
         else:
-            window_s, kind = LASTING[first - len(RATIOS)].over_s, "shift"
-        if window_s > DAY_S:
-            window_s, kind = DAY_S, "drift"
-        if kind == "spike" and usual is not None and usual < OFF_HOURS * mean:
-            kind = "off-hours"
-        window = max(1, round(window_s / self._every_s))
-        named: Kind = "none"
-        for each in ("spike", "shift", "drift", "off-hours"):
-            if each == kind and surprise > 0:
-                named = each
-        return named, window
+            window_s = RATIOS[first].window_s
+            kind = "off-hours" if usual is not None and usual < OFF_HOURS * mean else "spike"
+        return kind if surprise > 0 else "none", max(1, round(window_s / self._every_s))
 
     def _expected(self, usual: float | None) -> float:
         """What the next bin of `usual` is expected to come to."""
@@ -221,6 +221,7 @@ class Scoring:
                 dtype=np.int64,
             ),
             "lasting": self._evidence.running.sums,
+            "records": self._evidence.records,
             "season": self.season,
             **_of_tails("tails", self._tails),
             **_of_tails("weekday", self._weekday_tails),
@@ -232,7 +233,8 @@ class Scoring:
         self.recent.seen, self.usual.seen, self._evidence.running.seen, self.season_at = (
             int(each) for each in arrays["seen"]
         )
-        self._evidence.running.sums, self.season = arrays["lasting"], arrays["season"]
+        self._evidence.running.sums, self._evidence.records = arrays["lasting"], arrays["records"]
+        self.season = arrays["season"]
         for name, tails in (("tails", self._tails), ("weekday", self._weekday_tails)):
             tails.tops, tails.counts = arrays[f"{name}_tops"], arrays[f"{name}_counts"]
             tails.waiting = arrays[f"{name}_waiting"]

@@ -33,12 +33,12 @@ class Settings:
     """
 
     counts: Counts = "money"
-    threshold: float = 2.0
-    rearm_h: int = 72
+    threshold: float = 2.6
+    rearm_h: int = 48
     resend_h: int = 6
     least_excess: float = 1.0
     always_per_hour: float = 1000.0
-    suspend_threshold: float = 2.5
+    suspend_threshold: float = 3.5
     suspend_lost: float = 50.0
     suspend_per_hour: float = 20.0
     medium: float = 25.0

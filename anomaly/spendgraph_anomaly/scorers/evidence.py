@@ -1,8 +1,8 @@
 """The numbers a bin is judged by: windows against the same time of other days, and how long that has been going on.
 
 Money comes in bursts: one hour of real LLM traffic is ten times the next. So a number is a ratio on a logarithmic scale, with the series' own mean added on both
-sides (an hour of nothing is no division by zero), and an hour is compared with what the last seven days had around the same time: their mean, and the highest of
-them. How long it has been going on is a mean of such ratios that are cut off on both sides: one great burst does not carry it, many hours of half as much again do.
+sides (an hour of nothing is no division by zero), and an hour is compared with the highest that the last seven days had around the same time, six hours with the
+highest of four weeks. How long it has been going on is a mean of such ratios that are cut off on both sides: one great burst does not carry it, many hours of half as much again do.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 HOUR_S: Final = 3600
-Reference = Literal["mean", "median", "highest", "around", "level"]
-"""The same time of the last days: their mean, median or highest; the highest of an hour more on both sides; or the series' mean."""
+Reference = Literal["highest", "around", "record"]
+"""The highest of the same time of the last days; of an hour more on both sides; or of any time of four weeks."""
 
 
 class Ratio(NamedTuple):
@@ -41,23 +41,20 @@ class Lasting(NamedTuple):
 
 
 RATIOS: Final = (
-    Ratio(HOUR_S, "highest", 1.0),
-    Ratio(3 * HOUR_S, "around", 0.5),
     Ratio(HOUR_S, "around", 0.3),
-    Ratio(6 * HOUR_S, "highest", 1.0),
-    Ratio(6 * HOUR_S, "mean", 1.0),
-    Ratio(HOUR_S, "level", 1.0),
+    Ratio(HOUR_S, "highest", 1.0),
+    Ratio(6 * HOUR_S, "record", 1.0),
 )
 LASTING: Final = (
-    Lasting(6 * HOUR_S, "median", 0.3, 1.0),
-    Lasting(12 * HOUR_S, "highest", 1.0, 1.0),
-    Lasting(48 * HOUR_S, "mean", 1.0, 0.4),
+    Lasting(6 * HOUR_S, "around", 1.0, 1.0),
+    Lasting(12 * HOUR_S, "around", 1.0, 1.0),
 )
-USUAL_STARTS: Final = (0.41, 0.44, 0.40, 0.96, 0.67, 1.79, 0.71, 0.18, 0.17)
-USUAL_SCALES: Final = (0.42, 0.46, 0.59, 0.39, 0.26, 0.47, 0.16, 0.14, 0.02)
-"""Where the tail of each number begins and its scale, as three of four real LLM tenants (of 60, over two weeks) have them or less: what a new tenant is taken for."""
+USUAL_STARTS: Final = (0.40, 0.41, 0.0, 0.2, 0.1)
+USUAL_SCALES: Final = (0.59, 0.42, 0.2, 0.3, 0.2)
+"""Where the tail of each number begins and its scale, as about three of four real LLM tenants have them or less: what a new tenant is taken for."""
 
-WINDOWS_S: Final = (HOUR_S, 3 * HOUR_S, 6 * HOUR_S)
+BLOCK_S: Final = 6 * HOUR_S
+BLOCKS: Final = 4 * 28
 
 
 class Reading(NamedTuple):
@@ -84,10 +81,23 @@ class Evidence:
     """
 
     def __init__(self, every_s: int) -> None:
-        self._windows: Final = np.array([max(1, round(each / every_s)) for each in WINDOWS_S], dtype=np.int64)
+        self._windows: Final = np.array(
+            [max(1, round(each.window_s / every_s)) for each in RATIOS], dtype=np.int64
+        )
         self._hour: Final = round(HOUR_S / every_s)
         self._month: Final = 31 * max(1, round(DAY_S / every_s))
+        self.block: Final = max(1, round(BLOCK_S / every_s))
         self.running = Running(tuple(max(1, round(each.over_s / every_s)) for each in LASTING))
+        self.records: Floats = np.full((BLOCKS + 1, len(RATIOS)), -np.inf)
+        """The highest mean of each window in each six hours, in a ring's order."""
+
+    def learn(self, usual: Past) -> None:
+        """The newest bin of `usual` is past now."""
+        place = (usual.seen - 1) // self.block % len(self.records)
+        if (usual.seen - 1) % self.block == 0:
+            self.records[place] = -np.inf
+        means = usual.means(np.zeros(1, dtype=np.int64), self._windows)[0]
+        self.records[place] = np.fmax(self.records[place], means)
 
     def read(self, recent: Past, usual: Past, days: Ints, least_mean: float) -> Reading:
         """What the newest bin of `recent` is judged by.
@@ -107,18 +117,15 @@ class Evidence:
         seen: NDArray[np.bool_] = np.any(known, axis=0)
         filled = np.nan_to_num(same)
         references: dict[Reference, Floats] = {
-            "mean": filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1),
             "highest": filled.max(axis=0),
             "around": np.nan_to_num(around).max(axis=0),
-            "median": np.full(len(now), float(np.median(same[known[:, 0], 0])) if seen[0] else 0.0),
-            "level": np.full(len(now), mean),
+            "record": np.maximum(self.records.max(axis=0), 0.0),
         }
         numbers = [
             _ratio(now[place], references[each.reference][place], each.offset * mean)
             if seen[place]
             else -np.inf
-            for each in RATIOS
-            for place in (WINDOWS_S.index(each.window_s),)
+            for place, each in enumerate(RATIOS)
         ]
         hour = [
             min(max(_ratio(now[0], references[each.reference][0], each.offset * mean), -each.cut), each.cut)
@@ -130,7 +137,7 @@ class Evidence:
         return Reading(
             numbers=np.concatenate([numbers, lasting if seen[0] else np.full(len(LASTING), -np.inf)]),
             mean=mean,
-            usual=float(references["mean"][0]) if seen[0] else None,
+            usual=float(filled[:, 0].sum() / known[:, 0].sum()) if seen[0] else None,
             highest=float(references["around"][0]) if seen[0] else None,
         )
 
