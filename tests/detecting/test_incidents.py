@@ -33,11 +33,11 @@ def test_nobody_is_told_twice_within_six_hours() -> None:
 
 
 def test_what_stays_high_is_told_of_once() -> None:
-    """A loop of $4 an hour for two days raises one alert and another when its loss becomes medium, for else nothing about it is news."""
+    """A loop of $4 an hour for two days raises one alert, for nothing about it is news later."""
     said = judge([*[0.1] * 400, *[4.0] * 48])
     told = [(place, each.severity) for place, each in enumerate(said) if each.alert]
 
-    assert told == [(400, "low"), (406, "medium")]
+    assert told == [(400, "low")]
     assert all(each.ongoing for each in said[400:])
 
 

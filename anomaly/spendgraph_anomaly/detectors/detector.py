@@ -185,16 +185,12 @@ class Detector:
         return told
 
     def _learn(self, value: float, scored: Scored, hour: float) -> None:
-        """Remember the bin. Of money, what an unusual bin exceeded the usual by is forgotten: an incident must not become its own measure."""
-        money = self.settings.counts == "money"
-        incident = self._ongoing is not None and money
+        """Remember the bin. Of money, what an unusual one exceeded the usual by is forgotten: an incident must not become its own measure."""
+        unusual = self._ongoing is not None or scored.surprise >= self.settings.threshold
         usual = value
-        if (
-            incident or (money and scored.surprise >= self.settings.threshold)
-        ) and scored.highest is not None:
+        if unusual and scored.highest is not None:
             usual = min(value, max(scored.highest, scored.expected))
-        # what is unusual and no news counts among the numbers: who does the same every night is told of less and less
-        self._scoring.learn(usual, ordinary=not incident)
+        self._scoring.learn(usual)
         block = self._seen // self._scoring.block
         for ring, newest in ((self._surprises, scored.surprise), (self._hours, hour)):
             place = block % len(ring)

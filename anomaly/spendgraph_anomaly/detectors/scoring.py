@@ -105,20 +105,20 @@ class Scoring:
             return self._score_metric(value)
         return self._score_money(start_us, value)
 
-    def learn(self, value: float, *, ordinary: bool) -> None:
+    def learn(self, usual: float) -> None:
         """Add the bin that was just scored to the past.
 
+        Its numbers count among those that were seen whatever it was: who does the same every night is told of less and less.
+
         Args:
-            value: What it came to, or what it counts for in what is usual: an incident must not become its own measure.
-            ordinary: Whether its numbers are to count among those that were seen.
+            usual: What the bin counts for in what is usual.
         """
-        self.usual.add(value)
+        self.usual.add(usual)
         self._evidence.learn(self.usual)
-        if ordinary:
-            if self._numbers[0] > -np.inf:
-                self._tails.add(self._numbers)
-            if self._weekday_number[0] > -np.inf:
-                self._weekday_tails.add(self._weekday_number)
+        if self._numbers[0] > -np.inf:
+            self._tails.add(self._numbers)
+        if self._weekday_number[0] > -np.inf:
+            self._weekday_tails.add(self._weekday_number)
         if self.usual.seen % self._per_day == self._turn:
             self._fit_season()
 
