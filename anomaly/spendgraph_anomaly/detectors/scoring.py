@@ -25,7 +25,7 @@ BLOCK_S: Final = 6 * 3600
 SEASON_DAYS: Final = 28
 GENERATION_DAYS: Final = 28
 METRIC_GENERATION_DAYS: Final = 112
-"""A metric is ranked among a longer past: it has two scorers, money nine."""
+"""A metric is ranked among a longer past: it has two scorers a side, money five."""
 
 LEAST_GENERATION: Final = 112
 

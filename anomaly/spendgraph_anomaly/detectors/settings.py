@@ -33,7 +33,7 @@ class Settings:
     """
 
     counts: Counts = "money"
-    threshold: float = 2.6
+    threshold: float = 2.8
     rearm_h: int = 48
     resend_h: int = 6
     least_excess: float = 1.0
