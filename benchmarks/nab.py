@@ -52,7 +52,7 @@ class Labelled:
 
     Attributes:
         name: `folder/file.csv`.
-        starts_us: When each point was, microseconds since 1970 UTC.
+        starts_us: When each point was, microseconds since 1970 UTC; increasing.
         every_s: Seconds from a point to the next, for most of them.
         values: The points.
         windows: First and last point of each labelled window.
@@ -172,6 +172,8 @@ def _read(file: Path, name: str, labels: list[tuple[str, str]]) -> Labelled:
     starts_us = times.astype(np.int64)
     weights, window_of = _weigh(len(rows), windows)
     every_s = int(np.median(np.diff(starts_us))) // 1_000_000
+    counted = np.arange(len(rows))
+    starts_us = np.maximum.accumulate(starts_us - counted) + counted  # some hours are there twice, in autumn
     return Labelled(
         name, starts_us, every_s, np.array([float(row[1]) for row in rows]), windows, weights, window_of
     )
