@@ -4,11 +4,11 @@ The tenants are those of ServeGen (14 days at 10 minutes, dollars) which spent a
 of each are as they were and only warm a detector up; then one incident is put in, which begins and ends in the second week. The size of an incident
 follows what its tenant spent in the first week, and is $2 at least:
 
-- `stuck loop`: 3 to 20 times the mean rate on top, at once, for 1 to 8 hours.
-- `runaway context`: on top too, growing from nothing to 5 to 20 times the mean rate in 6 to 24 hours.
+- `stuck loop`: 4 to 30 times the mean rate on top, at once, for 1 to 10 hours.
+- `runaway context`: on top too, growing from nothing to 5 to 25 times the mean rate in 6 to 24 hours.
 - `bad deploy`: everything costs 2 to 4 times as much for 12 to 72 hours.
 - `slow drift`: everything becomes dearer, bit by bit, up to 1.3 to 1.8 times as much within 3 to 5 days.
-- `off-hours loop`: in the eight quietest hours of the day it spends as much as in a busy hour (0.6 to 1.1 times the 90th percentile of the hours), for 2 to 6 hours.
+- `off-hours loop`: in the eight quietest hours of the day it spends as much as in a busy hour (0.7 to 1.4 times the 90th percentile of the hours), for 2 to 6 hours.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _incident(kind: Kind, clean: Floats, rng: np.random.Generator) -> tuple[int,
     before = clean[: WARM_UP_DAYS * 24 * hour]
     mean = float(before.mean()) or float(clean.mean())  # of a tenant that came later
     shortest_h, longest_h = {
-        "stuck loop": (1, 8),
+        "stuck loop": (1, 10),
         "runaway context": (6, 24),
         "bad deploy": (12, 72),
         "slow drift": (72, 120),
@@ -196,12 +196,12 @@ def _incident(kind: Kind, clean: Floats, rng: np.random.Generator) -> tuple[int,
     noise = rng.lognormal(0, 0.15, bins)
     its_own = clean[first : first + bins]
     if kind == "stuck loop":
-        return first, mean * _log_uniform(rng, 3, 20) * noise
+        return first, mean * _log_uniform(rng, 4, 30) * noise
     if kind == "runaway context":
-        return first, mean * _log_uniform(rng, 5, 20) * progress * noise
+        return first, mean * _log_uniform(rng, 5, 25) * progress * noise
     if kind == "off-hours loop":
         busy = float(np.quantile(_sums(before, hour), 0.9)) / hour
-        return first, (busy or mean) * rng.uniform(0.6, 1.1) * noise
+        return first, (busy or mean) * rng.uniform(0.7, 1.4) * noise
     growth = np.ones(bins) if kind == "bad deploy" else progress
     factor = rng.uniform(2.0, 4.0) if kind == "bad deploy" else rng.uniform(1.3, 1.8)
     return first, its_own * (factor - 1) * growth
