@@ -1,0 +1,59 @@
+"""What was to be expected while an incident goes on, and which of its bins it is that cost too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NEARLY_ALL: Final = 0.97
+
+
+def frozen(
+    expected: NDArray[np.int64], incidents: Iterable[Sequence[int]], first: int, week: int
+) -> NDArray[np.int64]:
+    """The expectation, within incidents that of the same hours of the last week before each.
+
+    Detectors go on learning while an incident goes on, or a new level would be an incident for ever. What it cost is measured against
+    what was expected before it.
+
+    >>> frozen(np.array([5, 5, 5, 9, 12, 14]), [(3, 6)], 0, 2).tolist()
+    [5, 5, 5, 5, 5, 5]
+
+    Args:
+        expected: What the detector expected in each bin.
+        incidents: The first bin of each, and the first after it.
+        first: The first bin that the detector has judged.
+        week: How many bins a week has.
+    """
+    found = expected.copy()
+    for begin, end in incidents:
+        for at in range(begin, end):
+            before = at - -(-(at - begin + 1) // week) * week
+            if before >= first:
+                found[at] = found[before]
+    return found
+
+
+def richest(excess: NDArray[np.int64], first: int, last: int) -> tuple[int, int]:
+    """The fewest bins in a row, from a first to before a last, that have nearly all of the excess; none where there is none.
+
+    An alarm ends some hours or days after what raised it: when its windows have forgotten it.
+
+    >>> richest(np.array([0, 700, -1, 900, -3, 20, -4]), 0, 7)
+    (1, 4)
+    """
+    sums = np.concatenate([[0], np.cumsum(excess[first:last])])
+    least = NEARLY_ALL * float(np.max(sums - np.minimum.accumulate(sums)))
+    if least <= 0:
+        return first, first
+    for bins in range(1, len(sums)):
+        found = sums[bins:] - sums[:-bins]
+        at = int(np.argmax(found))
+        if found[at] >= least:
+            return first + at, first + at + bins
+    raise AssertionError("all bins together have the greatest excess or contain those that do")
