@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from spendgraph_anomaly.review.anomalies import anomalies
+from spendgraph_anomaly.review.anomalies import Review, anomalies, reviewed
+from spendgraph_anomaly.review.section import monthly_section
 
-__all__ = ["anomalies"]
+__all__ = ["Review", "anomalies", "monthly_section", "reviewed"]

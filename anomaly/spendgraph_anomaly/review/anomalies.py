@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.clock import from_us
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 BY: Final = ("tenant", "feature")
 """What is looked at where nobody says: each tenant, each feature, and each feature of each tenant."""
 
+_FIRST: Final = 0.1
+"""The part of the least excess that an incident has when it is first seen: one that grows for days is small then."""
+
 COLUMNS: Final = (
     Column("began", "time", "When it began: the start of its first hour, or whatever a bin is."),
     Column("hours", "ratio", "How long it lasted, in hours.", label="hours"),
@@ -47,7 +51,25 @@ COLUMNS: Final = (
 """What `anomalies` says of each incident."""
 
 
-@of_one_moment
+@dataclass(frozen=True, slots=True, eq=False)
+class Review:
+    """A review, with what it rests on.
+
+    Attributes:
+        report: What it says.
+        cost_nanousd: What the period cost in all.
+        told: The incidents, in the order of the report's rows.
+        cuts: What every cut came to, from six weeks before the period on.
+        judge: What was to be expected of each.
+    """
+
+    report: Report
+    cost_nanousd: int
+    told: tuple[Part, ...]
+    cuts: Cuts
+    judge: Judge
+
+
 def anomalies(
     books: Books,
     period: Period,
@@ -81,12 +103,37 @@ def anomalies(
     Raises:
         ValueError: There is no such name, the period is open, or the minimum is no amount.
     """
+    return reviewed(
+        books,
+        period,
+        by=by,
+        every=every,
+        minimum_usd=minimum_usd,
+        settings=settings,
+        now_us=now_us,
+        **filters,
+    ).report
+
+
+@of_one_moment
+def reviewed(
+    books: Books,
+    period: Period,
+    *,
+    by: Sequence[str] = BY,
+    every: Every = "hour",
+    minimum_usd: str | Decimal | float | None = None,
+    settings: Settings | None = None,
+    now_us: int | None = None,
+    **filters: object,
+) -> Review:
+    """The same with what it rests on, for plots; see `anomalies`."""
     expect_tags(by)
     since, until = closed(whole_bins(period, every, books.zone))
     cuts = Cuts(books, by, Period(since - WARM_UP_US, until), every, now_us=now_us, **filters)
     cost = books.doubts(Period(since, until), by=by, **filters).cost_nanousd
     least = _least(cost) if minimum_usd is None else nanousd(minimum_usd, name="minimum_usd")
-    judge = Judge(cuts, settings or Settings(least_excess=least / NANO_PER_USD), since)
+    judge = Judge(cuts, settings or Settings(least_excess=_FIRST * least / NANO_PER_USD), since)
     told = _told(cuts, judge, least)
     rows = [_row(cuts, part) for part in told]
     stretches = [
@@ -94,7 +141,7 @@ def anomalies(
     ]
     observed = spent_within(books, stretches, by, every, filters)
     expected = sum(row["expected_nanousd"] for row in rows)
-    return Report(
+    report = Report(
         name="anomalies",
         title="Anomaly review",
         period=period,
@@ -111,6 +158,7 @@ def anomalies(
         settings={"by": ", ".join(by), "every": every, "least": format_usd(least)}
         | {name: str(value) for name, value in filters.items()},
     )
+    return Review(report, cost, tuple(told), cuts, judge)
 
 
 def _least(cost_nanousd: int) -> int:

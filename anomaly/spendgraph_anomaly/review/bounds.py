@@ -10,7 +10,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NEARLY_ALL: Final = 0.97
+SHARES: Final = (0.97, 0.9, 0.8)
+"""Nearly all of an excess, and most of it."""
+
+FAR_FEWER: Final = 3
 
 
 def frozen(
@@ -42,18 +45,30 @@ def frozen(
 def richest(excess: NDArray[np.int64], first: int, last: int) -> tuple[int, int]:
     """The fewest bins in a row, from a first to before a last, that have nearly all of the excess; none where there is none.
 
-    An alarm ends some hours or days after what raised it: when its windows have forgotten it.
+    An alarm ends some hours or days after what raised it: when its windows have forgotten it. Far fewer bins that have most of it are
+    rather it: one dear hour is not a day for some cents in the others.
 
     >>> richest(np.array([0, 700, -1, 900, -3, 20, -4]), 0, 7)
     (1, 4)
+    >>> richest(np.array([0, 900, 10, 10, 10, 10, 10, 10]), 0, 8)
+    (1, 2)
     """
     sums = np.concatenate([[0], np.cumsum(excess[first:last])])
-    least = NEARLY_ALL * float(np.max(sums - np.minimum.accumulate(sums)))
-    if least <= 0:
+    greatest = float(np.max(sums - np.minimum.accumulate(sums)))
+    if greatest <= 0:
         return first, first
+    begin, end = _fewest(sums, SHARES[0] * greatest)
+    for share in SHARES[1:]:
+        fewer = _fewest(sums, share * greatest)
+        if FAR_FEWER * (fewer[1] - fewer[0]) <= end - begin:
+            begin, end = fewer
+    return first + begin, first + end
+
+
+def _fewest(sums: NDArray[np.int64], least: float) -> tuple[int, int]:
     for bins in range(1, len(sums)):
         found = sums[bins:] - sums[:-bins]
         at = int(np.argmax(found))
         if found[at] >= least:
-            return first + at, first + at + bins
-    raise AssertionError("all bins together have the greatest excess or contain those that do")
+            return at, at + bins
+    raise AssertionError("some bins in a row have the greatest excess")
