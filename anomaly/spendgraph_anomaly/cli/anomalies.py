@@ -42,7 +42,7 @@ def anomalies(
         typer.Option(
             "--minimum",
             metavar="USD",
-            help="What an incident must have cost too much to be told. When not given, half a percent of the period, from $5 to $1,000.",
+            help="What an incident must have cost too much to be told. When not given, one percent of the period, from $5 to $1,000.",
         ),
     ] = None,
 ) -> Report:

@@ -91,7 +91,7 @@ def anomalies(
         period: What is reported; it has a start and an end. Of an incident that began before it, or goes on after it, what is in it.
         by: Tags: each value of each, and each set of values of all, is looked at.
         every: How long one look is.
-        minimum_usd: What an incident must have cost too much to be told. When not given, half a percent of what the period cost, and
+        minimum_usd: What an incident must have cost too much to be told. When not given, one percent of what the period cost, and
             from $5 to $1,000.
         settings: How unusual is too unusual.
         now_us: What began later, or is not over, is left out; the clock's time, when not given.
@@ -163,7 +163,7 @@ def reviewed(
 
 def _least(cost_nanousd: int) -> int:
     """What an incident must have cost to matter beside what a period cost."""
-    return min(max(cost_nanousd // 200, 5 * NANO_PER_USD), 1_000 * NANO_PER_USD)
+    return min(max(cost_nanousd // 100, 5 * NANO_PER_USD), 1_000 * NANO_PER_USD)
 
 
 def _told(cuts: Cuts, judge: Judge, least: int) -> list[Part]:

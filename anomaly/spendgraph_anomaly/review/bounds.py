@@ -16,6 +16,44 @@ SHARES: Final = (0.97, 0.9, 0.8)
 FAR_FEWER: Final = 3
 
 
+def stretched(
+    observed: NDArray[np.int64],
+    expected: NDArray[np.int64],
+    incidents: Sequence[tuple[int, int]],
+    first: int,
+    told: int,
+    day: int,
+) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    """When each incident really was, and what was to be expected then.
+
+    What raises an alarm began before it: up to a day, or a week where it goes on for days.
+
+    Args:
+        observed: What each bin came to.
+        expected: What the detector expected of it.
+        incidents: The first bin of each, and the first after it, as the detector says.
+        first: The first bin that it has judged.
+        told: The first bin of which something is told.
+        day: How many bins a day has.
+
+    Returns:
+        The expectation, and of each incident the first bin and the first after it; the same one where it cost nothing since `told`.
+    """
+    leads = [day] * len(incidents)
+    found: list[tuple[int, int]] = []
+    usual = expected
+    for _ in ("a day before", "a week where it is long"):
+        ends = [first, *(end for _, end in incidents)]
+        begins = [
+            max(begin - lead, end) for (begin, _), lead, end in zip(incidents, leads, ends, strict=False)
+        ]
+        bounds = [(begin, end) for begin, (_, end) in zip(begins, incidents, strict=True)]
+        usual = frozen(expected, bounds, first, 7 * day)
+        found = [richest(observed - usual, max(begin, told), max(end, told)) for begin, end in bounds]
+        leads = [7 * day if end - begin >= 2 * day else day for begin, end in found]
+    return usual, found
+
+
 def frozen(
     expected: NDArray[np.int64], incidents: Iterable[Sequence[int]], first: int, week: int
 ) -> NDArray[np.int64]:

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from spendgraph_anomaly.detectors import Detector, incidents
-from spendgraph_anomaly.review.bounds import frozen, richest
+from spendgraph_anomaly.review.bounds import stretched
 from spendgraph_anomaly.review.merging import Alarm, Judged
 from spendgraph_anomaly.series import SECONDS
 from spendgraph_reports.period import DAY_US
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from spendgraph_anomaly.detectors import Incident, Judgement, Settings
     from spendgraph_anomaly.review.cuts import Cuts, Tags
 
 WARM_UP_US: Final = 42 * DAY_US
 """Detectors learn from so much of the time before a period: six weeks."""
-
-LEAD_S: Final = 86_400
-"""What raises an alarm began up to so long before it."""
 
 _NANO: Final = 1e9
 
@@ -82,26 +77,26 @@ class Judge:
         expected[first:] = np.rint(np.array([each.expected for each in said]) * _NANO).astype(np.int64)
         if said[-1].abstained:
             self.too_new.append(tags)
-        found: list[tuple[Incident, int, int]] = []
-        for incident in incidents(said):
-            begin, end = self._bins(incident)
-            free = found[-1][2] if found else first
-            found.append((incident, max(begin - round(LEAD_S / every_s), free), end))
-        expected = frozen(expected, [bins for _, *bins in found], first, round(7 * 86_400 / every_s))
-        judged = Judged(observed, expected)
-        alarms = [self._alarm(tags, judged, *each) for each in found]
-        return judged, [alarm for alarm in alarms if alarm is not None]
+        found = incidents(said)
+        day = round(86_400 / every_s)
+        usual, stretches = stretched(
+            observed, expected, [self._bins(each) for each in found], first, self._first, day
+        )
+        alarms = [
+            Alarm(
+                tags,
+                begin,
+                end,
+                each.kind,
+                each.severity,
+                is_open=each.end_us is None and end == len(observed),
+            )
+            for each, (begin, end) in zip(found, stretches, strict=True)
+            if begin < end
+        ]
+        return Judged(observed, usual), alarms
 
     def _bins(self, incident: Incident) -> tuple[int, int]:
         starts = self._cuts.starts_us
         last = len(starts) if incident.end_us is None else int(np.searchsorted(starts, incident.end_us))
         return int(np.searchsorted(starts, incident.start_us)), last
-
-    def _alarm(self, tags: Tags, judged: Judged, incident: Incident, first: int, last: int) -> Alarm | None:
-        """An incident as an alarm: of its bins those in which it cost something, and in the period."""
-        excess: NDArray[np.int64] = judged.observed - judged.expected
-        first, last = richest(excess, max(first, self._first), last)
-        if first == last:
-            return None
-        is_open = incident.end_us is None and last == len(excess)
-        return Alarm(tags, first, last, incident.kind, incident.severity, is_open=is_open)
