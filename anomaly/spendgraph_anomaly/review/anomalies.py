@@ -10,6 +10,7 @@ from spendgraph.clock import from_us
 from spendgraph.money import NANO_PER_USD, format_usd, nanousd
 from spendgraph_anomaly.detectors import Settings
 from spendgraph_anomaly.review.cuts import Cuts
+from spendgraph_anomaly.review.explaining import explained
 from spendgraph_anomaly.review.footing import Stretch, spent_within
 from spendgraph_anomaly.review.judging import WARM_UP_US, Judge
 from spendgraph_anomaly.review.merging import merged, parts
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 BY: Final = ("tenant", "feature")
 """What is looked at where nobody says: each tenant, each feature, and each feature of each tenant."""
 
+EXPLAINED: Final = 20
+"""So many incidents, the dearest, are explained."""
+
 _FIRST: Final = 0.1
 """The part of the least excess that an incident has when it is first seen: one that grows for days is small then."""
 
@@ -47,6 +51,20 @@ COLUMNS: Final = (
         label="expected",
     ),
     Column("excess_nanousd", "money", "The difference: what it cost too much.", adds=True, label="too much"),
+    Column(
+        "carrier",
+        "text",
+        "The tags beside those of the cut that have what is too much, as specific as the data says; empty where there are none.",
+    ),
+    Column(
+        "carrier_share",
+        "share",
+        "What cut and carrier have of what the cut came to beyond the same hours of the weeks before.",
+        label="of it",
+    ),
+    Column("cause", "text", "What it was, in a few words; empty where nothing is clear."),
+    Column("explanation", "text", "What carries it and what changed, with numbers."),
+    Column("sample_task", "text", "The dearest task in it; empty where its steps were pruned."),
 )
 """What `anomalies` says of each incident."""
 
@@ -136,6 +154,9 @@ def reviewed(
     judge = Judge(cuts, settings or Settings(least_excess=_FIRST * least / NANO_PER_USD), since)
     told = _told(cuts, judge, least)
     rows = [_row(cuts, part) for part in told]
+    for row, part in zip(rows[:EXPLAINED], told, strict=False):
+        when = Period(cuts.start(part.alarm.first), cuts.start(part.alarm.last))
+        row |= explained(books, part.alarm.tags, when, filters)
     stretches = [
         Stretch(part.alarm.tags, cuts.start(part.alarm.first), cuts.start(part.alarm.last)) for part in told
     ]
@@ -183,6 +204,10 @@ def _row(cuts: Cuts, part: Part) -> dict[str, Any]:
         "cut": cut_text(part.alarm.tags),
         "kind": part.alarm.kind,
         "severity": part.alarm.severity,
+        "carrier": "",
+        "cause": "",
+        "explanation": "",
+        "sample_task": "",
         "observed_nanousd": part.observed_nanousd,
         "expected_nanousd": part.expected_nanousd,
         "excess_nanousd": part.excess_nanousd,

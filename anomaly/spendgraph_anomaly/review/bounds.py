@@ -19,19 +19,20 @@ FAR_FEWER: Final = 3
 def stretched(
     observed: NDArray[np.int64],
     expected: NDArray[np.int64],
-    incidents: Sequence[tuple[int, int]],
+    alarms: Sequence[tuple[int, int]],
     first: int,
     told: int,
     day: int,
 ) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
     """When each incident really was, and what was to be expected then.
 
-    What raises an alarm began before it: up to a day, or a week where it goes on for days.
+    What raises an alarm began before it: up to a day, or a week where it goes on for days. Two that go on for a day and more with at most three
+    days between them are one: what a deploy makes dearer rests on weekends.
 
     Args:
         observed: What each bin came to.
         expected: What the detector expected of it.
-        incidents: The first bin of each, and the first after it, as the detector says.
+        alarms: The first bin of each, and the first after it, as the detector says.
         first: The first bin that it has judged.
         told: The first bin of which something is told.
         day: How many bins a day has.
@@ -39,6 +40,7 @@ def stretched(
     Returns:
         The expectation, and of each incident the first bin and the first after it; the same one where it cost nothing since `told`.
     """
+    incidents = list(alarms)
     leads = [day] * len(incidents)
     found: list[tuple[int, int]] = []
     usual = expected
@@ -51,7 +53,20 @@ def stretched(
         usual = frozen(expected, bounds, first, 7 * day)
         found = [richest(observed - usual, max(begin, told), max(end, told)) for begin, end in bounds]
         leads = [7 * day if end - begin >= 2 * day else day for begin, end in found]
+        _join(incidents, found, day)
     return usual, found
+
+
+def _join(incidents: list[tuple[int, int]], found: Sequence[tuple[int, int]], day: int) -> None:
+    """Give the bins of an incident to the one before it where they are one; none are left to it then."""
+    before = 0
+    for at in range(1, len(incidents)):
+        are_long = all(found[each][1] - found[each][0] >= day for each in (before, at))
+        if are_long and incidents[at][0] - incidents[before][1] <= 3 * day:
+            incidents[before] = (incidents[before][0], incidents[at][1])
+            incidents[at] = (incidents[at][1], incidents[at][1])
+        else:
+            before = at
 
 
 def frozen(

@@ -63,7 +63,10 @@ def sentence(row: Mapping[str, Any], zone: str) -> str:
         else "where nothing was to be expected"
     )
     said = f"{when}: {row['cut']} spent {dollars(row['observed_nanousd'])} {usual}"
-    return f"{said}."
+    who = f", most of it {row['carrier']}" if row["carrier"] else ""
+    because = f": {row['cause']}" if row["cause"] else ""
+    task = f"; see task {row['sample_task']}" if row["sample_task"] else ""
+    return f"{said}{who}{because}{task}."
 
 
 def too_new(cuts: Sequence[Tags]) -> tuple[str, ...]:
