@@ -1,4 +1,4 @@
-"""`spendgraph anomalies` says what the review says, in every format."""
+"""`spendgraph anomalies` says what the review says, as a table, JSON or a file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from reporting.office import DOLLAR, office
 from spendgraph.cli import main
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "parquet", "html"])
-def test_the_command_writes_every_format(
-    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("form", ["csv", "html"])
+def test_the_command_writes_files(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`spendgraph anomalies`, with the period and the zone as any report takes them."""
     ledger = office(tmp_path / "ledger.db", {("acme", "chat", 10): 20 * DOLLAR})
     target = tmp_path / f"found.{form}"

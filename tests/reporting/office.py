@@ -22,17 +22,17 @@ Extra = Mapping[tuple[str, str, int], int]
 """What a tenant's feature spends in an hour beyond what is usual, in nano-USD; the hour is counted from the start of `DAY`."""
 
 
-def office(path: Path, extra: Extra, *, days: int = 42, usual: int = DOLLAR // 10) -> Path:
+def office(path: Path, extra: Extra, *, days: int = 35, usual: int = DOLLAR // 250) -> Path:
     """Three tenants, each with two features, who spend the same in every hour from 8 to 18 UTC; and what is extra.
 
-    They begin five weeks before `DAY`, the 21st of September.
+    They begin four weeks before `DAY`, the 21st of September.
     """
     contexts = {
         (tenant, feature): context_row(tenant=tenant, feature=feature, team="support")
         for tenant in ("acme", "globex", "initech")
         for feature in ("chat", "triage")
     }
-    first = DAY - 35 * DAY_US
+    first = DAY - 28 * DAY_US
     steps = [
         step(
             f"{tenant}-{feature}-{day}-{hour}",

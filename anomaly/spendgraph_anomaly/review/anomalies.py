@@ -77,7 +77,7 @@ class Review:
         report: What it says.
         cost_nanousd: What the period cost in all.
         told: The incidents, in the order of the report's rows.
-        cuts: What every cut came to, from six weeks before the period on.
+        cuts: What every cut came to, from five weeks before the period on.
         judge: What was to be expected of each.
     """
 
@@ -101,7 +101,7 @@ def anomalies(
 ) -> Report:
     """What stood out of a period's spending, the dearest first: each incident once, with what carries it.
 
-    Every cut by the tags is judged as the watch would have judged it then, by its past alone, of which six weeks before the period are read. What
+    Every cut by the tags is judged as the watch would have judged it then, by its past alone, of which five weeks before the period are read. What
     several cuts say at once is one incident.
 
     Args:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from spendgraph_anomaly.detectors import Incident, Judgement, Settings
     from spendgraph_anomaly.review.cuts import Cuts, Tags
 
-WARM_UP_US: Final = 42 * DAY_US
-"""Detectors learn from so much of the time before a period: six weeks."""
+WARM_UP_US: Final = 35 * DAY_US
+"""Detectors learn from so much of the time before a period: five weeks."""
 
 _NANO: Final = 1e9
 

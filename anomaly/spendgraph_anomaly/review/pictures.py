@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from spendgraph_anomaly.review.cuts import Cuts, Tags
     from spendgraph_reports.plots import Plot
 
-BAND: Final = "Usual is from the least to the most that the same time of the six weeks before came to."
+BAND: Final = "Usual is from the least to the most that the same time of the five weeks before came to."
 UNITS: Final[Mapping[Every, str]] = MappingProxyType(
     {"quarter": "quarter of an hour", "hour": "hour", "day": "day"}
 )
-_WEEKS: Final = 6
+_WEEKS: Final = 5
 _LONG_US: Final = 4 * DAY_US
 """An incident that lasts longer is shown by day."""
 
