@@ -89,7 +89,12 @@ def test_the_notebook_says_the_conclusion_first(tmp_path: Path) -> None:
     labels = {fact.label: fact.value for fact in facts(review).facts}
     assert labels["incidents"] == "1"
     assert labels["too much"] == labels["the dearest"]
-    assert [isinstance(each, Plot) for each in (*overall(review), *incidents(review))] == [True, False, True]
+    assert [isinstance(each, Plot) for each in (*overall(review), *incidents(review))] == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_quiet_month_has_a_conclusion_and_no_incidents(tmp_path: Path) -> None:
@@ -101,7 +106,7 @@ def test_a_quiet_month_has_a_conclusion_and_no_incidents(tmp_path: Path) -> None
     assert incidents(review) == ("No incident came to $5.00 or more.",)
     plot, _ = overall(review)
     assert isinstance(plot, Plot)
-    assert plot.title == "Nothing stood out in what everybody together spent."
+    assert plot.title == "Everybody together: nothing stood out."
 
 
 def test_a_month_that_is_still_to_come_has_nothing_to_draw(tmp_path: Path) -> None:

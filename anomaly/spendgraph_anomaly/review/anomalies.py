@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from spendgraph.clock import from_us
-from spendgraph.money import NANO_PER_USD, format_usd, nanousd
+from spendgraph.money import NANO_PER_USD, nanousd
 from spendgraph_anomaly.detectors import Settings
 from spendgraph_anomaly.review.cuts import Cuts
 from spendgraph_anomaly.review.explaining import explained
@@ -16,6 +16,7 @@ from spendgraph_anomaly.review.judging import WARM_UP_US, Judge
 from spendgraph_anomaly.review.merging import merged, parts
 from spendgraph_anomaly.review.wording import cut_text, findings_of, too_new
 from spendgraph_anomaly.series import whole_bins
+from spendgraph_reports.amounts import dollars
 from spendgraph_reports.books import Books, of_one_moment
 from spendgraph_reports.months import closed
 from spendgraph_reports.period import Period
@@ -63,7 +64,7 @@ COLUMNS: Final = (
         label="of it",
     ),
     Column("cause", "text", "What it was, in a few words; empty where nothing is clear."),
-    Column("explanation", "text", "What carries it and what changed, with numbers."),
+    Column("changed", "text", "What changed most there, with numbers; empty where nothing grew."),
     Column("sample_task", "text", "The dearest task in it; empty where its steps were pruned."),
 )
 """What `anomalies` says of each incident."""
@@ -77,6 +78,7 @@ class Review:
         report: What it says.
         cost_nanousd: What the period cost in all.
         told: The incidents, in the order of the report's rows.
+        why: What explains each of the dearest, in sentences.
         cuts: What every cut came to, from five weeks before the period on.
         judge: What was to be expected of each.
     """
@@ -84,6 +86,7 @@ class Review:
     report: Report
     cost_nanousd: int
     told: tuple[Part, ...]
+    why: tuple[str, ...]
     cuts: Cuts
     judge: Judge
 
@@ -154,9 +157,12 @@ def reviewed(
     judge = Judge(cuts, settings or Settings(least_excess=_FIRST * least / NANO_PER_USD), since)
     told = _told(cuts, judge, least)
     rows = [_row(cuts, part) for part in told]
+    why: list[str] = []
     for row, part in zip(rows[:EXPLAINED], told, strict=False):
         when = Period(cuts.start(part.alarm.first), cuts.start(part.alarm.last))
-        row |= explained(books, part.alarm.tags, when, filters)
+        found = explained(books, part.alarm.tags, when, filters)
+        row |= found.columns
+        why.append(found.text)
     stretches = [
         Stretch(part.alarm.tags, cuts.start(part.alarm.first), cuts.start(part.alarm.last)) for part in told
     ]
@@ -176,10 +182,10 @@ def reviewed(
         findings=findings_of(rows, cost, least, books.zone),
         caveats=(*too_new(judge.too_new), *books.caveats(period, by=by, **filters)),
         zone=books.zone,
-        settings={"by": ", ".join(by), "every": every, "least": format_usd(least)}
+        settings={"by": ", ".join(by), "every": every, "least": dollars(least)}
         | {name: str(value) for name, value in filters.items()},
     )
-    return Review(report, cost, tuple(told), cuts, judge)
+    return Review(report, cost, tuple(told), tuple(why), cuts, judge)
 
 
 def _least(cost_nanousd: int) -> int:
@@ -204,10 +210,6 @@ def _row(cuts: Cuts, part: Part) -> dict[str, Any]:
         "cut": cut_text(part.alarm.tags),
         "kind": part.alarm.kind,
         "severity": part.alarm.severity,
-        "carrier": "",
-        "cause": "",
-        "explanation": "",
-        "sample_task": "",
         "observed_nanousd": part.observed_nanousd,
         "expected_nanousd": part.expected_nanousd,
         "excess_nanousd": part.excess_nanousd,

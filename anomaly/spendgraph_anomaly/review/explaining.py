@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spendgraph_anomaly.explain import TAGS, explain
-from spendgraph_anomaly.review.wording import cut_text
+from spendgraph_anomaly.review.wording import change_text, cut_text
 
 if TYPE_CHECKING:
-    from spendgraph_anomaly.explain import Explanation
+    from spendgraph_anomaly.explain import Change, Explanation
     from spendgraph_anomaly.review.cuts import Tags
     from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
@@ -38,8 +38,20 @@ _MANY_STEPS: Final = 50
 """A task of fewer steps is dear, not stuck."""
 
 
-def explained(books: Books, tags: Tags, period: Period, filters: Mapping[str, object]) -> dict[str, Any]:
-    """The columns that explain an incident.
+class Explained(NamedTuple):
+    """What explains an incident.
+
+    Attributes:
+        columns: In columns of a review's row; what is not known is not there.
+        text: In sentences.
+    """
+
+    columns: dict[str, Any]
+    text: str
+
+
+def explained(books: Books, tags: Tags, period: Period, filters: Mapping[str, object]) -> Explained:
+    """What explains an incident.
 
     Args:
         books: The ledger.
@@ -48,17 +60,17 @@ def explained(books: Books, tags: Tags, period: Period, filters: Mapping[str, ob
         filters: Those of the review.
     """
     asked: dict[str, Any] = {**filters, **tags}
-    found = explain(
-        books, period, by=[name for name in SEARCHED if name not in filters], **{**filters, **tags}
-    )
-    carrier = {name: value for name, value in found.tags.items() if name not in tags and name not in filters}
-    return {
-        "carrier": cut_text(carrier) if carrier else "",
+    found = explain(books, period, None, by=SEARCHED, samples=SAMPLES, **asked)
+    carrier = {name: value for name, value in found.tags.items() if name not in asked}
+    grew = _grew(found)
+    columns = {
+        "carrier": cut_text(carrier) or None,
         "carrier_share": found.share,
-        "cause": cause(found),
-        "explanation": " ".join(found.sentences()),
-        "sample_task": found.sample_tasks[0].task_id if found.sample_tasks else "",
+        "cause": cause(found) or None,
+        "changed": None if grew is None else change_text(grew),
+        "sample_task": found.sample_tasks[0].task_id if found.sample_tasks else None,
     }
+    return Explained(columns, " ".join(found.sentences()))
 
 
 def cause(found: Explanation) -> str:
@@ -66,8 +78,14 @@ def cause(found: Explanation) -> str:
     task = found.sample_tasks[0] if found.sample_tasks else None
     if task and task.cost_nanousd >= _MOST * max(found.observed_nanousd, 1):
         return STUCK if task.steps >= _MANY_STEPS else DEAR
-    grew = max(found.changes, key=lambda change: change.nanousd, default=None)
-    if grew is None or grew.nanousd <= 0:
+    grew = _grew(found)
+    if grew is None:
         return ""
-    name = _CAUSES.get(grew.part, grew.part)
+    name = _CAUSES[grew.part]
     return f"{name} after a deploy" if _DEPLOYED & found.tags.keys() and grew.part != "calls" else name
+
+
+def _grew(found: Explanation) -> Change | None:
+    """What grew most; nothing where nothing did."""
+    most = max(found.changes, key=lambda change: change.nanousd, default=None)
+    return most if most is not None and most.nanousd > 0 else None

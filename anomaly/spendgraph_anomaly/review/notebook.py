@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from spendgraph_anomaly.review.anomalies import reviewed
 from spendgraph_anomaly.review.pictures import BAND, incident_plot, whole_plot
+from spendgraph_anomaly.review.section import ON_THE_PAGE
 from spendgraph_reports.amounts import counted, percent
 from spendgraph_reports.books import of_one_moment
+from spendgraph_reports.notebooks.showing import table
 from spendgraph_reports.notebooks.spend import nothing, owned
 from spendgraph_reports.plots.scales import amount
 from spendgraph_reports.rendering import Fact, Facts
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from spendgraph_reports.books import Books
     from spendgraph_reports.period import Period
     from spendgraph_reports.plots import Plot
+    from spendgraph_reports.report import Report
 
-__all__ = ["conclusion", "facts", "incidents", "overall", "reviewed"]
+__all__ = ["conclusion", "facts", "incidents", "listed", "overall", "reviewed"]
 
 
 @of_one_moment
@@ -54,9 +57,16 @@ def overall(review: Review) -> tuple[Plot | str, ...]:
 
 
 def incidents(review: Review, most: int = 6) -> tuple[Plot | str, ...]:
-    """The dearest incidents, each drawn with the days before and after it."""
+    """The dearest incidents, each drawn with the days before and after it, and explained."""
     if not review.told:
         return (f"No incident came to {review.report.settings['least']} or more.",)
-    drawn = [incident_plot(review, at) for at in range(min(most, len(review.told)))]
-    rest = len(review.told) - len(drawn)
+    drawn: list[Plot | str] = []
+    for at, why in enumerate(review.why[:most]):
+        drawn += [incident_plot(review, at), why]
+    rest = max(len(review.told) - most, 0)
     return (*drawn, f"{counted(rest, 'more incident')} not drawn.") if rest else tuple(drawn)
+
+
+def listed(review: Review) -> Report:
+    """The incidents as a table that fits on a page."""
+    return table(review.report.only(*ON_THE_PAGE))

@@ -69,7 +69,7 @@ def _plot(review: Review, tags: Tags, window: Period, marks: Sequence[Mark], *, 
     first, last = np.searchsorted(edges, closed(whole_bins(window, every, cuts.zone)))
     shown = slice(int(first), int(last))
     return unusual(
-        cut_text(tags) if tags else "everybody together",
+        cut_text(tags) if tags else "Everybody together",
         Expectation(
             starts_us=tuple(edges[shown].tolist()),
             until_us=int(edges[last]),

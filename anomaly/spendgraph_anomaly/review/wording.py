@@ -12,6 +12,7 @@ from spendgraph_reports.report import UNNAMED
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from spendgraph_anomaly.explain import Change
     from spendgraph_anomaly.review.cuts import Tags
 
 _TOLD: Final = 5
@@ -57,16 +58,29 @@ def moment(at: datetime, zone: str) -> str:
 def sentence(row: Mapping[str, Any], zone: str) -> str:
     """One incident, read out."""
     when = f"{moment(row['began'], zone)}, for {lasting(row['hours'])}"
-    usual = (
-        f"instead of {dollars(row['expected_nanousd'])}"
-        if row["expected_nanousd"]
-        else "where nothing was to be expected"
-    )
+    expected = dollars(row["expected_nanousd"])
+    usual = "where nothing was to be expected" if expected == dollars(0) else f"instead of {expected}"
     said = f"{when}: {row['cut']} spent {dollars(row['observed_nanousd'])} {usual}"
-    who = f", most of it {row['carrier']}" if row["carrier"] else ""
-    because = f": {row['cause']}" if row["cause"] else ""
-    task = f"; see task {row['sample_task']}" if row["sample_task"] else ""
+    who = f", most of it {row['carrier']}" if row.get("carrier") else ""
+    because = f": {row['cause']}" if row.get("cause") else ""
+    task = f"; see task {row['sample_task']}" if row.get("sample_task") else ""
     return f"{said}{who}{because}{task}."
+
+
+def change_text(change: Change) -> str:
+    """What changed, in words and numbers."""
+    grew = f"+{dollars(change.nanousd)}"
+    match change.part:
+        case "calls":
+            return f"{change.now:,.0f} calls instead of {change.before:,.0f} ({grew})"
+        case "tokens per call":
+            return f"{change.now:,.0f} tokens a call instead of {change.before:,.0f} ({grew})"
+        case "cache":
+            return f"{percent(change.now)} of the input from the prompt cache instead of {percent(change.before)} ({grew})"
+        case "models":
+            return f"{percent(change.now)} of the calls are {change.what or 'others'}, instead of {percent(change.before)} ({grew})"
+        case "price":
+            return f"other prices for the same ({grew})"
 
 
 def too_new(cuts: Sequence[Tags]) -> tuple[str, ...]:

@@ -88,10 +88,10 @@ def unusual(name: str, seen: Expectation, marks: Sequence[Mark], unit: str, zone
         nothing = f"Nothing was spent by {shown}, nor expected."
         return Plot(nothing, nothing)
     total = sum(mark.excess_nanousd for mark in marks)
-    title = f"Nothing stood out in what {shown} spent."
+    title = f"{shown}: nothing stood out."
     if marks:
-        when = " and ".join(_when(mark, zone) for mark in marks[:3])
-        times = when if len(marks) <= 3 else f"{len(marks)} times"
+        whens = [_when(mark, zone) for mark in sorted(marks, key=lambda mark: mark.since_us)]
+        times = ", ".join(whens) if len(marks) <= 3 else f"{len(marks)} times"
         title = f"{shown} spent {amount(total)} more than was to be expected, {times}."
     peak = max(range(len(seen.spent)), key=seen.spent.__getitem__)
     alt = (
