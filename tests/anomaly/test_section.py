@@ -64,19 +64,13 @@ def test_an_incident_is_drawn_with_the_days_around_it(tmp_path: Path) -> None:
     assert any(text.startswith("+$") for text in said)
 
 
-def test_a_long_incident_is_drawn_by_day(tmp_path: Path) -> None:
-    """Ten days of a feature that costs everybody twice as much."""
-    dear = {
-        (tenant, "chat", 24 * day + hour): DOLLAR // 2
-        for tenant in ("acme", "globex", "initech")
-        for day in range(-7, 7)
-        for hour in range(8, 18)
-    }
-    with Books(office(tmp_path / "ledger.db", dear)) as books:
-        review = reviewed(books, SEPTEMBER, now_us=OCTOBER_US)
-    assert list(review.report.frame["cut"]) == ["feature chat"]
+def test_a_review_by_day_draws_days(tmp_path: Path) -> None:
+    """A day of a loop beside three weeks before it and one after."""
+    with Books(office(tmp_path / "ledger.db", LOOP)) as books:
+        review = reviewed(books, SEPTEMBER, every="day", now_us=OCTOBER_US)
     plot = incident_plot(review, 0)
     assert "spent in each day from" in plot.alt
+    assert plot.title.endswith("more than was to be expected, on 21 Sep.")
 
 
 def test_the_notebook_says_the_conclusion_first(tmp_path: Path) -> None:
