@@ -21,6 +21,11 @@ PUBLIC_FACE = LEVELS[
 
 ABOVE_THE_LEDGER = ("spendgraph_reports", "spendgraph_anomaly")
 
+OF_ANOMALY = ("series", "scorers", "detectors", "explain", "watching", "forecasting", "review", "cli")
+"""The rooms of anomalies and forecasts: a series is scored, scores are judged, and what was judged is explained."""
+
+SLOW_TO_IMPORT = ("numpy", "scipy", "pandas", "statsmodels")
+
 ONLY_HERE = {
     "sqlite3": ("ledger",),
     "sqlite_utils": ("ledger",),
@@ -70,6 +75,15 @@ def module_of(file: Path) -> str:
     """The dotted name under which a file is imported."""
     parts = file.relative_to(ROOT).with_suffix("").parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def anomaly() -> Iterator[tuple[Path, str]]:
+    """Every Python file of the rooms of anomalies and forecasts, and its room."""
+    package = ROOT / "anomaly" / "spendgraph_anomaly"
+    for file in sorted(package.rglob("*.py")):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        if room != "__init__":
+            yield file, room
 
 
 def where(file: Path, line: int) -> str:
@@ -140,6 +154,44 @@ def test_reports_and_anomaly_read_ledgers_and_never_hooks() -> None:
                 is_command = "cli" in file.parts and parts[:2] == ["spendgraph", "cli"]
                 if (above and not is_command) or parts[0] == "spendgraph_demo":
                     wrong.append(f"{where(file, line)} imports {name}")
+    assert wrong == []
+
+
+def test_every_room_of_anomalies_has_a_place_in_the_order() -> None:
+    """A new one is not left out of the next test."""
+    assert {room for _, room in anomaly()} - set(OF_ANOMALY) == set()
+
+
+def test_imports_of_anomalies_point_down() -> None:
+    """The order is series <- scorers <- detectors <- explain <- watching <- forecasting <- review <- cli."""
+    wrong: list[str] = []
+    for file, room in anomaly():
+        for line, name in imported(file):
+            package, _, rest = name.partition(".")
+            target = rest.split(".")[0]
+            if package != "spendgraph_anomaly" or target == room:
+                continue
+            if target not in OF_ANOMALY or OF_ANOMALY.index(target) > OF_ANOMALY.index(room):
+                wrong.append(f"{where(file, line)} imports {name}")
+    assert wrong == []
+
+
+def test_commands_of_anomalies_load_numbers_only_when_they_run() -> None:
+    """Every `spendgraph` command imports their modules: statsmodels would add a second to `spendgraph --help`."""
+    wrong: list[str] = []
+    for file, room in anomaly():
+        if room != "cli":
+            continue
+        for node in ast.parse(file.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            wrong += [
+                f"{where(file, node.lineno)} imports {name}"
+                for name in names
+                if name.split(".")[0] in SLOW_TO_IMPORT
+                or (name.startswith("spendgraph_anomaly.") and not name.startswith("spendgraph_anomaly.cli"))
+            ]
     assert wrong == []
 
 

@@ -9,8 +9,19 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from spendgraph_reports.period import Period
-from spendgraph_reports.plots import Plot, beside, multiples, over_time, ranked, spread
+from spendgraph_reports.months import closed
+from spendgraph_reports.period import DAY_US, Period, midnight
+from spendgraph_reports.plots import (
+    Expectation,
+    Mark,
+    Plot,
+    beside,
+    multiples,
+    over_time,
+    ranked,
+    spread,
+    unusual,
+)
 from spendgraph_reports.plots.sheet import width_of
 from spendgraph_reports.report import Column, Report, frame_of
 
@@ -69,7 +80,25 @@ def all_plots(rows: Sequence[tuple[str, date, int]], period: Period = SEPTEMBER)
         "ranked": ranked(report),
         "beside": beside(report, was="2026-08"),
         "spread": spread(counts),
+        "unusual": unusual_of(rows, period),
     }
+
+
+def unusual_of(rows: Sequence[tuple[str, date, int]], period: Period = SEPTEMBER) -> Plot:
+    """What the first payer spent by day, beside half of it; the dearest and the first day with spending stood out."""
+    since, until = closed(period)
+    starts = tuple(range(since, until, DAY_US))
+    spent = [0] * len(starts)
+    for name, day, cost in rows:
+        if name == rows[0][0]:
+            spent[(midnight(day) - since) // DAY_US] += cost
+    days = dict.fromkeys([spent.index(max(spent)), next((at for at, cost in enumerate(spent) if cost), 0)])
+    marks = [
+        Mark(starts[at], starts[at] + DAY_US, spent[at] - spent[at] // 2) for at in days if spent[at] > 0
+    ]
+    half = tuple(cost // 2 for cost in spent)
+    seen = Expectation(starts, until, tuple(spent), half, tuple(cost // 4 for cost in spent), tuple(spent))
+    return unusual(rows[0][0] if rows else "nobody", seen, marks, "day")
 
 
 def words_of(svg: str) -> list[Words]:

@@ -11,8 +11,19 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from plots.kit import SEPTEMBER, Words, all_plots, report_of, series_of, words_of
+from spendgraph_reports.months import closed
 from spendgraph_reports.period import Period
-from spendgraph_reports.plots import beside, multiples, over_time, ranked, spread, svg
+from spendgraph_reports.plots import (
+    Expectation,
+    Mark,
+    beside,
+    multiples,
+    over_time,
+    ranked,
+    spread,
+    svg,
+    unusual,
+)
 from spendgraph_reports.plots.bars import bars_of
 from spendgraph_reports.plots.over_time import stacked
 from spendgraph_reports.plots.sheet import NARROW, WIDE, apart
@@ -130,6 +141,7 @@ def test_titles_say_the_finding() -> None:
         "ranked": "inbox is the largest with $4.00, 57.1 % of $7.00.",
         "beside": "inbox moved most: it grew by $2.00 to $4.00.",
         "spread": "Half of the tasks cost at most $1.00, and 95 % at most $3.00.",
+        "unusual": "inbox spent $1.50 more than was to be expected, on 1 Sep.",
     }
     assert plots["ranked"].alt == (
         "A bar for each row by cost, the largest first: inbox $4.00, chat $2.50, (none) $0.5000."
@@ -138,6 +150,34 @@ def test_titles_say_the_finding() -> None:
         "A bar for each day of 2026-09, stacked by feature: inbox $4.00, chat $2.50, (none) $0.5000. In all $7.00;"
         " 5 Sep was the dearest day with $3.50."
     )
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("2026-09-20T08:00Z", "2026-09-20T12:30Z", "on 20 Sep from 10:00 to 14:30"),
+        ("2026-09-20T20:00Z", "2026-09-21T04:00Z", "from 20 Sep 22:00 to 21 Sep 06:00"),
+        ("2026-09-19T22:00Z", "2026-09-22T22:00Z", "from 20 Sep to 22 Sep"),
+    ],
+    ids=["of one day", "over midnight", "whole days"],
+)
+def test_what_stood_out_is_named_by_its_times(since: str, until: str, said: str) -> None:
+    """As the zone's clocks have them."""
+    edges = [
+        closed(Period.between(f"2026-09-{day}", "2026-09-25", "Europe/Berlin"))[0] for day in range(19, 24)
+    ]
+    bins = tuple([3_000_000_000] * 4)
+    seen = Expectation(tuple(edges[:-1]), edges[-1], bins, bins, bins, bins)
+    marks = [Mark(*closed(Period.between(since, until)), 1_500_000_000)]
+    plot = unusual("acme", seen, marks, "day", "Europe/Berlin")
+    assert plot.title == f"acme spent $1.50 more than was to be expected, {said}."
+    assert words_of(plot.picture().narrow)[-1].text == "+$1.50"
+
+
+def test_every_bin_has_all_its_amounts() -> None:
+    """A band that is shorter than its line is a mistake of whoever draws it."""
+    with pytest.raises(ValueError, match=r"expected as many amounts as bins \(2\), found \[1, 2\]"):
+        Expectation((0, 1), 2, (1, 1), (1,), (0, 0), (2, 2))
 
 
 def test_amounts_stand_at_the_bars() -> None:

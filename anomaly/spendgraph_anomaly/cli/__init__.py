@@ -14,6 +14,10 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command of anomalies and forecasts."""
-    commands: tuple[ModuleType, ...] = ()
+    from spendgraph_anomaly.cli import anomalies
+
+    commands: tuple[ModuleType, ...] = (
+        anomalies,
+    )  # fmt: skip
     for module in commands:
         module.register(app)

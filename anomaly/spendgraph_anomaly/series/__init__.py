@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from spendgraph_anomaly.series.series import Series
+from spendgraph_anomaly.series.bins import SECONDS, bin_starts, whole_bins
+from spendgraph_anomaly.series.cutting import series_of
+from spendgraph_anomaly.series.series import Every, Metric, Series
 
-__all__ = ["Series"]
+__all__ = ["SECONDS", "Every", "Metric", "Series", "bin_starts", "series_of", "whole_bins"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Series:
         zone: Whose hours and days are meant, such as `Europe/Berlin`.
         starts_us: When each bin begins, microseconds since 1970 UTC; int64, increasing, shape `(n,)`.
         values: What it came to; int64, of money nano-USD, shape `(n,)`.
+        complete_until_us: Bins from here on were not over when the series was read; every one was, when not given.
     """
 
     metric: Metric
@@ -36,3 +37,21 @@ class Series:
     starts_us: NDArray[np.int64]
     values: NDArray[np.int64]
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    complete_until_us: int | None = None
+
+    def finished(self) -> Series:
+        """The same without the bins that were not over yet: half an hour's spending is no low hour."""
+        if self.complete_until_us is None:
+            return self
+        count = int(self.starts_us.searchsorted(self.complete_until_us))
+        return replace(self, starts_us=self.starts_us[:count], values=self.values[:count])
+
+    def dollars(self) -> NDArray[np.float64]:
+        """Its money in dollars, for statistics and plots: a float is not exact.
+
+        Raises:
+            ValueError: It counts something else.
+        """
+        if self.metric != "cost":
+            raise ValueError(f"expected a series of cost, found one of {self.metric}")
+        return self.values / 1e9

@@ -6,6 +6,7 @@ import shlex
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from rich import box
@@ -130,5 +131,8 @@ def _show(shown: Console, written: Written, problems: list[str]) -> None:
         shown.print(f"  {path}  ({name})")
     at = f"--ledger {shlex.quote(str(written.ledger))}"
     shown.print("Go on with:", style="bold")
-    for command in ("top --once --by feature,tenant", "budgets", "verify"):
+    last = (found["until_us"] - 1) // 1_000_000
+    month = datetime.fromtimestamp(last, ZoneInfo(found["parameters"]["timezone"])).strftime("%Y-%m")
+    anomalies = f"anomalies --month {month} --timezone {found['parameters']['timezone']}"
+    for command in ("top --once --by feature,tenant", "budgets", anomalies, "verify"):
         shown.print(f"  spendgraph {command} {at}", style="green")

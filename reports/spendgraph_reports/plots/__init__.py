@@ -9,5 +9,17 @@ from spendgraph_reports.plots.plot import Plot
 from spendgraph_reports.plots.ranked import ranked
 from spendgraph_reports.plots.spread import spread
 from spendgraph_reports.plots.svg import svg
+from spendgraph_reports.plots.unusual import Expectation, Mark, unusual
 
-__all__ = ["Plot", "beside", "multiples", "over_time", "ranked", "spread", "svg"]
+__all__ = [
+    "Expectation",
+    "Mark",
+    "Plot",
+    "beside",
+    "multiples",
+    "over_time",
+    "ranked",
+    "spread",
+    "svg",
+    "unusual",
+]

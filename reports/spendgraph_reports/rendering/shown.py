@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from spendgraph_reports.amounts import footed, percent, places_of, rounded, written
 from spendgraph_reports.report import UNNAMED, is_missing
@@ -53,7 +54,7 @@ def shown(report: Report, *, most: int | None = None) -> Shown:
         if column.kind == "money":
             texts, total[at] = _money(values, report.totals.get(column.name))
         else:
-            texts = [_cell(column, value) for value in values]
+            texts = [_cell(column, value, report.zone) for value in values]
             if column.name in report.totals and any(value is not None for value in values):
                 total[at] = f"{report.totals[column.name]:,}"
         columns.append(texts)
@@ -83,7 +84,7 @@ def _money(values: Sequence[Any], total: int | None) -> tuple[list[str], str]:
     return texts, written(rounded(total, unit), places, negative=total < 0)
 
 
-def _cell(column: Column, value: Any) -> str:
+def _cell(column: Column, value: Any, zone: str) -> str:
     if value is None:
         return NOTHING
     match column.kind:
@@ -96,7 +97,7 @@ def _cell(column: Column, value: Any) -> str:
         case "change":
             return percent(value, signed=True)
         case "time":
-            return f"{value:%Y-%m-%d %H:%M} UTC"
+            return f"{value.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
         case "flag":
             return "yes" if value else "no"
         case _:
