@@ -14,6 +14,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command of anomalies and forecasts."""
-    commands: tuple[ModuleType, ...] = ()
+    from spendgraph_anomaly.cli import incidents, watch
+
+    commands: tuple[ModuleType, ...] = (
+        incidents,
+        watch,
+    )
     for module in commands:
         module.register(app)
