@@ -65,6 +65,7 @@ bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and o
 	@$(BIN)/python benchmarks/analytics.py
 	@$(BIN)/python benchmarks/anomalies.py
 	@$(BIN)/python benchmarks/explanations.py
+	@$(BIN)/python benchmarks/watch.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

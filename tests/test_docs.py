@@ -86,7 +86,17 @@ def test_every_command_is_in_the_readme() -> None:
     """The table of commands is whole."""
     assert [
         name
-        for name in (*OWN_COMMANDS, "demo", "export", "import", "nightly", "reconcile", "report")
+        for name in (
+            *OWN_COMMANDS,
+            "demo",
+            "export",
+            "import",
+            "incidents",
+            "nightly",
+            "reconcile",
+            "report",
+            "watch",
+        )
         if f"`spendgraph {name}" not in README
     ] == []
 

@@ -113,7 +113,10 @@ def test_every_example_in_the_starter_policy_counts_once_uncommented() -> None:
         "approve",
     ]
     assert policy.budgets[0].approvers == ("lead@example.com",)
-    assert len(policy.breakers) == 4
+    assert len(policy.breakers) == 5
+    assert [(cut.name, cut.breaker, cut.suspend) for cut in policy.watch.cuts] == [
+        ("tenants", "suspended", True)
+    ]
     assert [mapping.set_ for mapping in policy.mappings] == [{"team": "sales", "cost_center": "cc-200"}]
     assert [[str(part.share) for part in split.into] for split in policy.splits] == [["0.6", "0.4"]]
     assert list(policy.notify) == ["growth", "team-lead"]
@@ -129,14 +132,14 @@ def test_every_example_in_the_starter_policy_counts_once_uncommented() -> None:
         (
             "version: 1\nalerts: []\n",
             2,
-            "unknown key 'alerts': expected one of version, attribution, owners, prices, tools, budgets, breakers, mappings, splits, notify, on_ledger_error, approvals, estimates, on_swallowed, loop_wait_ms",
+            "unknown key 'alerts': expected one of version, attribution, owners, prices, tools, budgets, breakers, watch, mappings, splits, notify, on_ledger_error, approvals, estimates, on_swallowed, loop_wait_ms",
         ),
         (
             "atribution: {}\n",
             1,
             (
                 "unknown key 'atribution': expected one of version, attribution, owners, prices, tools, budgets, breakers, "
-                "mappings, splits, notify, on_ledger_error, approvals, estimates, on_swallowed, loop_wait_ms; "
+                "watch, mappings, splits, notify, on_ledger_error, approvals, estimates, on_swallowed, loop_wait_ms; "
                 "did you mean 'attribution'?"
             ),
         ),

@@ -14,10 +14,12 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command of anomalies and forecasts."""
-    from spendgraph_anomaly.cli import anomalies
+    from spendgraph_anomaly.cli import anomalies, incidents, watch
 
     commands: tuple[ModuleType, ...] = (
         anomalies,
-    )  # fmt: skip
+        incidents,
+        watch,
+    )
     for module in commands:
         module.register(app)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from spendgraph.policy.vocabulary import scope_text
+
 if TYPE_CHECKING:
     from spendgraph.context import CostContext
     from spendgraph.policy import Budget
-
-_ESCAPES = str.maketrans({"%": "%25", ",": "%2C", "=": "%3D"})
 
 
 class Counter(NamedTuple):
@@ -41,12 +41,9 @@ def matches(match: Mapping[str, Sequence[str]], context: CostContext) -> bool:
 
 def scope_of(per: Iterable[str], context: CostContext, ids: Mapping[str, str]) -> str:
     """Whose counter it is; `ids` are those of the `task` and the `thread`."""
-    parts = [
-        f"{each}={(ids[each] if each in ids else _value(context, each)).translate(_ESCAPES)}"
-        for each in per
-        if each != "call"
-    ]
-    return ",".join(parts)
+    return scope_text(
+        (each, ids[each] if each in ids else _value(context, each)) for each in per if each != "call"
+    )
 
 
 def values_of(per: Iterable[str], context: CostContext) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -27,6 +27,7 @@ from spendgraph.ledger.resume import PausedTask, find_unfinished
 from spendgraph.ledger.settings import read_settings
 from spendgraph.ledger.switchboard import Switchboard
 from spendgraph.ledger.upkeep import Upkeep
+from spendgraph.ledger.watch_book import WatchBook
 
 if TYPE_CHECKING:
     import sqlite3
@@ -212,11 +213,7 @@ class Ledger(LedgerReader):
         if not budgets:
             return
         now_us = self._clock()
-
-        def act(execute: Execute) -> None:
-            register(execute, budgets, now_us)
-
-        run_elsewhere(lambda: self._writer.transact(act))
+        run_elsewhere(lambda: self._writer.transact(lambda execute: register(execute, budgets, now_us)))
 
     def reserve(self, ask: Ask, *, loop_wait_s: float = LOOP_WAIT_S) -> Hold | Shortfall | Blocked:
         """Take room for a call in all its windows, in ONE transaction, or in none.
@@ -286,6 +283,11 @@ class Ledger(LedgerReader):
     def intake(self) -> Intake:
         """Where finance brings in contracts, plans and invoices."""
         return Intake(self.transact, self._clock)
+
+    @property
+    def watch_book(self) -> WatchBook:
+        """Where the anomaly watch keeps what it knows and finds, and people what they say of it."""
+        return WatchBook(self.transact, self._clock)
 
     @property
     def alerts(self) -> AlertBook:

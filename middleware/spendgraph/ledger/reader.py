@@ -34,6 +34,7 @@ from spendgraph.ledger.rollup_reader import RollupReader
 from spendgraph.ledger.standing import read_standing
 from spendgraph.ledger.tree import TaskTree, read_tree
 from spendgraph.ledger.verify import Problem, Progress, verify
+from spendgraph.ledger.watch_reader import WatchReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -188,6 +189,11 @@ class LedgerReader(RollupReader):
     def budget_history(self) -> BudgetHistory:
         """What budgets came to in a period of the past."""
         return BudgetHistory(self._reading)
+
+    @property
+    def watched(self) -> WatchReader:
+        """How far the anomaly watch is, what it has found, and what people have said of it."""
+        return WatchReader(self._reading)
 
     def standing(self, at: datetime | int | None = None, *, every: bool = False) -> list[dict[str, Any]]:
         """Where every budget stands: like `windows`, but of a rolling budget one row for each scope.

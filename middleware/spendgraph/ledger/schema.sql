@@ -840,6 +840,121 @@ CREATE TABLE forgiven (
   up_to_seq INTEGER NOT NULL -- the steps up to here are forgiven, each at what it cost then or, if less, costs now
 ) STRICT;
 
+CREATE TABLE watches (
+  watch TEXT NOT NULL CHECK (watch <> ''), -- the name of a cut under the policy's watch
+  definition TEXT NOT NULL, -- hash of what its states depend on: with another one it begins anew
+  through_us INTEGER NOT NULL, -- bins that start earlier are scored, whatever comes late
+  seen_seq INTEGER NOT NULL, -- of the steps up to here it is known which came late
+  scored_us INTEGER NOT NULL, -- when
+  PRIMARY KEY (watch, definition)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE watched_series (
+  series_id INTEGER PRIMARY KEY,
+  watch TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  scope TEXT NOT NULL, -- tenant=acme, or empty for one in all
+  through_us INTEGER NOT NULL, -- bins that start earlier are in the state; those from here to the watch's are empty
+  through_seq INTEGER NOT NULL, -- the last step there was when they were scored
+  state BLOB NOT NULL, -- what the detector has learnt of them
+  open TEXT NOT NULL CHECK (json_valid(open)), -- the incident that goes on, JSON; an empty object: none does
+  scored_us INTEGER NOT NULL,
+  UNIQUE (watch, definition, scope)
+) STRICT;
+
+CREATE TABLE incidents (
+  incident_id TEXT NOT NULL PRIMARY KEY, -- hash of watch, scope and start_us: found twice, it is one
+  watch TEXT NOT NULL CHECK (watch <> ''),
+  scope TEXT NOT NULL,
+  tags TEXT NOT NULL CHECK (json_valid(tags)), -- the scope's, JSON
+  every TEXT NOT NULL CHECK (every IN ('quarter', 'hour', 'day')), -- how long a bin is
+  kind TEXT NOT NULL CHECK (kind <> ''), -- spike, shift, drift, ...: how it stood out most
+  severity TEXT NOT NULL CHECK (severity IN ('low', 'medium', 'high')),
+  score REAL NOT NULL CHECK (score BETWEEN 0 AND 1), -- the highest of its bins: 1 is the most unusual
+  start_us INTEGER NOT NULL, -- of the bin that raised the first alert
+  until_us INTEGER NOT NULL CHECK (until_us > start_us), -- the end of its last bin so far
+  end_us INTEGER CHECK (end_us >= until_us), -- from when on it was quiet again; empty: it goes on
+  expected_nanousd INTEGER NOT NULL, -- what is usual in its bins
+  observed_nanousd INTEGER NOT NULL, -- what they came to when they were scored
+  excess_nanousd INTEGER NOT NULL, -- what it has cost beyond what is usual, and what led to its first alert with it
+  may_suspend INTEGER NOT NULL CHECK (may_suspend IN (0, 1)), -- its detector is sure enough to stop somebody
+  found_us INTEGER NOT NULL, -- microseconds since 1970 UTC
+  explanation TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(explanation)), -- what carries it and what changed, JSON
+  explained_us INTEGER,
+  muted_by INTEGER REFERENCES verdicts (verdict_id), -- what was said of another one, for which nobody is told of this one
+  told_us INTEGER, -- when people were told, last
+  told_severity TEXT NOT NULL DEFAULT '' CHECK (told_severity IN ('', 'low', 'medium', 'high')), -- as it was then
+  breaker TEXT NOT NULL DEFAULT '', -- the breaker it has opened for its scope, or empty
+  suspended_us INTEGER CHECK ((suspended_us IS NULL) = (breaker = '')), -- when, last
+  suspended_excess_nanousd INTEGER NOT NULL DEFAULT 0 -- what it had come to then
+) STRICT;
+
+CREATE INDEX incidents_of_watch ON incidents (watch, until_us);
+
+CREATE INDEX incidents_going_on ON incidents (watch) WHERE end_us IS NULL;
+
+CREATE TABLE verdicts (
+  verdict_id INTEGER PRIMARY KEY, -- order of saying: of an incident the newest counts
+  incident_id TEXT NOT NULL REFERENCES incidents (incident_id),
+  verdict TEXT NOT NULL CHECK (verdict IN ('real', 'expected', 'noise')),
+  said_us INTEGER NOT NULL,
+  said_by TEXT NOT NULL CHECK (said_by <> ''),
+  why TEXT NOT NULL CHECK (why <> ''),
+  mute_below_nanousd INTEGER, -- up to this excess the scope's incidents tell nobody; empty, as the next three, when it is real
+  mute_hours TEXT NOT NULL CHECK (json_valid(mute_hours)), -- hours of the week, 0 is Monday's first; a JSON list, empty: all
+  mute_zone TEXT NOT NULL, -- whose hours
+  mute_until_us INTEGER,
+  CHECK ((verdict = 'real') = (mute_until_us IS NULL) AND (verdict = 'real') = (mute_below_nanousd IS NULL))
+) STRICT;
+
+CREATE INDEX verdicts_of_incident ON verdicts (incident_id);
+
+CREATE TABLE watch_changes (
+  watch TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  bin_us INTEGER NOT NULL, -- start of a bin that was scored before
+  rows INTEGER NOT NULL, -- of steps, late ones and corrections
+  change_nanousd INTEGER NOT NULL, -- what they changed it by, in all
+  noted_us INTEGER NOT NULL,
+  PRIMARY KEY (watch, definition, scope, bin_us)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER verdicts_refuse_update BEFORE UPDATE ON verdicts
+BEGIN
+  SELECT raise(ABORT, 'verdicts is append-only: update refused, rows are written once');
+END;
+
+CREATE TRIGGER verdicts_refuse_delete BEFORE DELETE ON verdicts
+BEGIN
+  SELECT raise(ABORT, 'verdicts is append-only: delete refused, rows are written once');
+END;
+
+CREATE TRIGGER verdicts_keep_first BEFORE INSERT ON verdicts
+WHEN EXISTS (SELECT 1 FROM verdicts WHERE verdict_id = NEW.verdict_id)
+BEGIN
+  SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER incidents_refuse_update BEFORE UPDATE OF incident_id, watch, scope, tags, every, start_us, found_us ON incidents
+BEGIN
+  SELECT raise(ABORT, 'of an incident only how it goes on is updated');
+END;
+
+CREATE TRIGGER incidents_refuse_delete BEFORE DELETE ON incidents
+BEGIN
+  SELECT raise(ABORT, 'incidents are kept: delete refused');
+END;
+
+CREATE VIEW incident_log AS -- what stood out, what it cost beyond what is usual, and the newest word on it
+SELECT
+  strftime('%Y-%m-%dT%H:%M:%S', i.start_us / 1000000, 'unixepoch') || printf('.%06dZ', i.start_us % 1000000) AS started, strftime('%Y-%m-%dT%H:%M:%S', i.end_us / 1000000, 'unixepoch') || printf('.%06dZ', i.end_us % 1000000) AS ended, i.watch, i.scope, i.kind, i.severity,
+  round(i.expected_nanousd / 1e9, 9) AS expected_usd, round(i.observed_nanousd / 1e9, 9) AS observed_usd,
+  round(i.excess_nanousd / 1e9, 9) AS excess_usd, strftime('%Y-%m-%dT%H:%M:%S', i.told_us / 1000000, 'unixepoch') || printf('.%06dZ', i.told_us % 1000000) AS told, strftime('%Y-%m-%dT%H:%M:%S', i.suspended_us / 1000000, 'unixepoch') || printf('.%06dZ', i.suspended_us % 1000000) AS suspended, i.breaker,
+  coalesce(v.verdict, '') AS verdict, coalesce(v.said_by, '') AS said_by, coalesce(v.why, '') AS why, i.explanation, i.incident_id
+FROM incidents AS i
+LEFT JOIN verdicts AS v ON v.verdict_id = (SELECT max(n.verdict_id) FROM verdicts AS n WHERE n.incident_id = i.incident_id);
+
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (1, 'spendgraph', 'm001_create_contexts_and_prices', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
 
@@ -878,3 +993,6 @@ VALUES (12, 'spendgraph', 'm012_create_imports', strftime('%Y-%m-%d %H:%M:%f000+
 
 INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
 VALUES (13, 'spendgraph', 'm013_create_forgiven', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));
+
+INSERT INTO _sqlite_migrations (id, migration_set, name, applied_at)
+VALUES (14, 'spendgraph', 'm014_create_watch', strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'));

@@ -24,6 +24,7 @@ from spendgraph.ledger.records import PriceRow
 from spendgraph.ledger.rollup_check import check_rollups
 from spendgraph.ledger.rollup_sql import PRUNED_BEFORE
 from spendgraph.ledger.snapshot import snapshot_objects
+from spendgraph.ledger.watch_check import check_watch
 
 if TYPE_CHECKING:
     from spendgraph.ledger.place import Place
@@ -279,6 +280,10 @@ def _imports(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
     return check_imports(connection)
 
 
+def _watch(connection: sqlite3.Connection, _: Place) -> Iterator[Finding]:
+    return check_watch(connection)
+
+
 def _spools(_: sqlite3.Connection, place: Place) -> Iterator[Finding]:
     for path in journal.orphans(place):
         yield (
@@ -306,5 +311,6 @@ _CHECKS: Final[dict[str, Callable[[sqlite3.Connection, Place], Iterator[Finding]
     "windows": _windows,
     "rollups": _rollups,
     "imports": _imports,
+    "watch": _watch,
     "spools": _spools,
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spendgraph.policy.organisation import DatedRule, Split, SplitPart, TagMapping
     from spendgraph.policy.starter import STARTER_POLICY
     from spendgraph.policy.thresholds import Action, Threshold
+    from spendgraph.policy.watch import Watch, WatchCut
 
 __all__ = [
     "STARTER_POLICY",
@@ -52,6 +53,8 @@ __all__ = [
     "TagMapping",
     "Threshold",
     "ToolPolicy",
+    "Watch",
+    "WatchCut",
     "load_policy",
     "parse_policy",
     "policy_json_schema",
@@ -70,6 +73,8 @@ _HOME = {
     "SplitPart": "organisation",
     "TagMapping": "organisation",
     "Threshold": "thresholds",
+    "Watch": "watch",
+    "WatchCut": "watch",
     "load_policy": "loader",
     "parse_policy": "loader",
 }

@@ -16,6 +16,7 @@ from spendgraph.policy.organisation import Split, TagMapping
 from spendgraph.policy.scalars import BaggageTags, Channels, Count, Day, Tag, Tags, Text, Texts, Usd
 from spendgraph.policy.section import Section
 from spendgraph.policy.vocabulary import workload_class
+from spendgraph.policy.watch import Watch
 
 StepKind = Literal["model", "tool", "retriever", "embedding", "rerank", "other"]
 
@@ -236,6 +237,9 @@ class Policy(Section):
     breakers: tuple[Breaker, ...] = ()
     """What stops the calls of a tenant, a feature or a task for a while when something looks wrong."""
 
+    watch: Watch = Watch()
+    """What `spendgraph watch` looks at, who is told what it finds, and when it stops somebody."""
+
     mappings: tuple[TagMapping, ...] = ()
     """Other tags that reports show from a day on, after a reorganisation; steps stay as they were booked."""
 
@@ -294,10 +298,29 @@ class Policy(Section):
     def _to_is_somebody(self) -> Self:
         told = [name for budget in self.budgets for each in budget.thresholds for name in each.to]
         told += [name for breaker in self.breakers for name in breaker.to]
+        told += [name for cut in self.watch.cuts for name in cut.to]
         for name in told:
             if name not in self.notify:
                 raise ValueError(
                     f"expected names under `notify` in `to`, found {name!r}: say there where it is told"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _watches_open_breakers(self) -> Self:
+        scopes = {breaker.name: breaker.scope_names for breaker in self.breakers}
+        _differ("watched cut", [cut.name for cut in self.watch.cuts])
+        for cut in self.watch.cuts:
+            if cut.breaker is None:
+                continue
+            if cut.breaker not in scopes:
+                raise ValueError(
+                    f"expected the name of a breaker in `breaker` of the cut {cut.name!r}, found {cut.breaker!r}"
+                )
+            if scopes[cut.breaker] != cut.per:
+                raise ValueError(
+                    f"expected the cut {cut.name!r} to have the `per` of the breaker it opens,"
+                    f" {list(scopes[cut.breaker])}, found {list(cut.per)}"
                 )
         return self
 

@@ -126,4 +126,20 @@ breakers:
 #  - {name: tenant day, per: [tenant], limit_usd: "100", period: day}
 #  - {name: task cost, per: [feature], times_median: 10, min_history: 20}
 #  - {name: stuck loop, per: [task], identical_calls: 20}
+#  - {name: suspended, per: [tenant], open_for: 1h}     # without a condition: a person or the watch opens it
+
+# What `spendgraph watch` looks at: spending that is unlike the same hours of the weeks before.
+watch:
+#  timezone: Europe/Berlin
+#  holidays: [2026-12-25, 2026-12-26]
+#  cuts:
+#    - name: tenants
+#      per: [tenant]
+#      every: hour               # or quarter, day
+#      min_usd: "5"              # nobody hears of less
+#      owner: growth             # told, if it stands under notify
+#      breaker: suspended        # what an incident may open for its tenant
+#      suspend: true             # by itself, once it has cost this much and still goes on this fast:
+#      suspend_usd: "100"
+#      suspend_usd_per_hour: "100"
 """

@@ -8,8 +8,12 @@ of one `é` are one tenant, and what a reader cannot see is refused, so that two
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from spendgraph.errors import ContextError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STANDARD_TAGS = (
     "feature",
@@ -40,6 +44,8 @@ EXTRA_PREFIX = "x_"
 """An extra tag `region` is written `x_region` wherever tags are named: policy, metadata, baggage."""
 
 EXTRA_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+_ESCAPES = str.maketrans({"%": "%25", ",": "%2C", "=": "%3D"})
 
 # Not in the categories below, and yet nothing a reader sees: joiners, fillers and variation selectors.
 _INVISIBLE = frozenset(
@@ -121,6 +127,27 @@ def workload_class(value: str) -> str:
             f"{did_you_mean(value, WORKLOAD_CLASSES)}"
         )
     return value
+
+
+def scope_text(values: Iterable[tuple[str, str]]) -> str:
+    """Whose counter or series it is, by names and values; nothing for one in all.
+
+    >>> scope_text([("tenant", "acme"), ("user", "a=b")])
+    'tenant=acme,user=a%3Db'
+    """
+    return ",".join(f"{name}={value.translate(_ESCAPES)}" for name, value in values)
+
+
+def read_scope(text: str) -> dict[str, str]:
+    """The names and values that `scope_text` has written.
+
+    >>> read_scope("tenant=acme,user=a%3Db")
+    {'tenant': 'acme', 'user': 'a=b'}
+    """
+    parts = (part.partition("=") for part in text.split(",") if part)
+    return {
+        name: value.replace("%3D", "=").replace("%2C", ",").replace("%25", "%") for name, _, value in parts
+    }
 
 
 def did_you_mean(found: str, known: tuple[str, ...]) -> str:

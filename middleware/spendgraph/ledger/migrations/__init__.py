@@ -19,5 +19,6 @@ from spendgraph.ledger.migrations import envelopes as envelopes
 from spendgraph.ledger.migrations import rollups as rollups
 from spendgraph.ledger.migrations import imports as imports
 from spendgraph.ledger.migrations import forgiven as forgiven
+from spendgraph.ledger.migrations import watch as watch
 
 __all__ = ["migrations"]
