@@ -55,7 +55,7 @@ notebooks: $(VENV)/dev.stamp ## run every notebook top to bottom on a generated 
 	  $(BIN)/spendgraph report notebook "$$name" --ledger .demo/notebooks.db --timezone Europe/Berlin --output ".demo/$$name.html"; \
 	done
 
-bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart; ten million steps
+bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart; ten million steps; forecasts
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/reservations.py
 	@$(BIN)/python benchmarks/processes.py
@@ -63,6 +63,7 @@ bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and o
 	@$(BIN)/python benchmarks/cap_use.py
 	@$(BIN)/python benchmarks/version_tests.py
 	@$(BIN)/python benchmarks/analytics.py
+	@$(BIN)/python benchmarks/forecasts.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,10 +14,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command of anomalies and forecasts."""
-    from spendgraph_anomaly.cli import anomalies
+    from spendgraph_anomaly.cli import anomalies, forecast
 
     commands: tuple[ModuleType, ...] = (
         anomalies,
+        forecast,
     )  # fmt: skip
     for module in commands:
         module.register(app)
