@@ -55,7 +55,7 @@ notebooks: $(VENV)/dev.stamp ## run every notebook top to bottom on a generated 
 	  $(BIN)/spendgraph report notebook "$$name" --ledger .demo/notebooks.db --timezone Europe/Berlin --output ".demo/$$name.html"; \
 	done
 
-bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart; ten million steps; what anomaly detection finds and explains
+bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and other handlers; what a cap lets through; how versions are told apart; ten million steps; anomalies, explanations, the watch, forecasts
 	@$(BIN)/python benchmarks/overhead.py $(ARGS)
 	@$(BIN)/python benchmarks/reservations.py
 	@$(BIN)/python benchmarks/processes.py
@@ -66,6 +66,7 @@ bench: $(VENV)/bench.stamp ## what a step costs in time, beside raw SQLite and o
 	@$(BIN)/python benchmarks/anomalies.py
 	@$(BIN)/python benchmarks/explanations.py
 	@$(BIN)/python benchmarks/watch.py
+	@$(BIN)/python benchmarks/forecasts.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo dist build .coverage coverage.xml htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis

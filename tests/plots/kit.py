@@ -9,13 +9,16 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
+from spendgraph.clock import from_us
 from spendgraph_reports.months import closed
 from spendgraph_reports.period import DAY_US, Period, midnight
 from spendgraph_reports.plots import (
     Expectation,
+    Fan,
     Mark,
     Plot,
     beside,
+    fan,
     multiples,
     over_time,
     ranked,
@@ -81,7 +84,19 @@ def all_plots(rows: Sequence[tuple[str, date, int]], period: Period = SEPTEMBER)
         "beside": beside(report, was="2026-08"),
         "spread": spread(counts),
         "unusual": unusual_of(rows, period),
+        "fan": fan_of(rows, period),
     }
+
+
+def fan_of(rows: Sequence[tuple[str, date, int]], period: Period = SEPTEMBER) -> Plot:
+    """What all have spent up to each day, of which the second half is forecast, give or take half of the whole."""
+    since, until = closed(period)
+    days = tuple(from_us(at).date() for at in range(since, until, DAY_US))
+    sums = tuple(sum(cost for _, day, cost in rows if day <= each) for each in days)
+    known, off = len(days) // 2, abs(sums[-1]) // 2
+    low = tuple(end if at < known else end - off for at, end in enumerate(sums))
+    high = tuple(end if at < known else end + off for at, end in enumerate(sums))
+    return fan(Fan(days, sums, low, high, known))
 
 
 def unusual_of(rows: Sequence[tuple[str, date, int]], period: Period = SEPTEMBER) -> Plot:

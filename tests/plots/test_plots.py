@@ -15,8 +15,10 @@ from spendgraph_reports.months import closed
 from spendgraph_reports.period import Period
 from spendgraph_reports.plots import (
     Expectation,
+    Fan,
     Mark,
     beside,
+    fan,
     multiples,
     over_time,
     ranked,
@@ -142,6 +144,7 @@ def test_titles_say_the_finding() -> None:
         "beside": "inbox moved most: it grew by $2.00 to $4.00.",
         "spread": "Half of the tasks cost at most $1.00, and 95 % at most $3.00.",
         "unusual": "inbox spent $1.50 more than was to be expected, on 1 Sep.",
+        "fan": "$7.00 is expected by 30 Sep, 80 times of 100 between $3.50 and $10.50.",
     }
     assert plots["ranked"].alt == (
         "A bar for each row by cost, the largest first: inbox $4.00, chat $2.50, (none) $0.5000."
@@ -172,6 +175,17 @@ def test_what_stood_out_is_named_by_its_times(since: str, until: str, said: str)
     plot = unusual("acme", seen, marks, "day", "Europe/Berlin")
     assert plot.title == f"acme spent $1.50 more than was to be expected, {said}."
     assert words_of(plot.picture().narrow)[-1].text == "+$1.50"
+
+
+def test_a_sum_that_is_known_to_its_end_is_not_expected() -> None:
+    """Of a month that is over the plot says what was spent; one band edge too few is a mistake of whoever draws it."""
+    days = (date(2026, 9, 29), date(2026, 9, 30))
+    spent = (1_000_000_000, 3_000_000_000)
+    plot = fan(Fan(days, spent, spent, spent, 2))
+    assert plot.title == "$3.00 was spent by 30 Sep."
+    assert words_of(plot.picture().wide)[-1].text == "$3.00 spent"
+    with pytest.raises(ValueError, match="expected as many amounts as days"):
+        Fan(days, spent, spent[:1], spent, 1)
 
 
 def test_every_bin_has_all_its_amounts() -> None:

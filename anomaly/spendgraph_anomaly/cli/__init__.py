@@ -14,10 +14,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add every command of anomalies and forecasts."""
-    from spendgraph_anomaly.cli import anomalies, incidents, watch
+    from spendgraph_anomaly.cli import anomalies, forecast, incidents, watch
 
     commands: tuple[ModuleType, ...] = (
         anomalies,
+        forecast,
         incidents,
         watch,
     )

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def notebook(
-    name: Annotated[str, typer.Argument(help="anomaly_review, spend_explorer or unit_economics.")],
+    name: Annotated[str, typer.Argument(help="anomaly_review, forecast, spend_explorer or unit_economics.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write; it is replaced whole.")],
     ledger: LedgerOption = DEFAULT_LEDGER,
     month: Annotated[

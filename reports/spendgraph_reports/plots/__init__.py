@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spendgraph_reports.plots.beside import beside
+from spendgraph_reports.plots.fan import Fan, fan
 from spendgraph_reports.plots.multiples import multiples
 from spendgraph_reports.plots.over_time import over_time
 from spendgraph_reports.plots.plot import Plot
@@ -13,9 +14,11 @@ from spendgraph_reports.plots.unusual import Expectation, Mark, unusual
 
 __all__ = [
     "Expectation",
+    "Fan",
     "Mark",
     "Plot",
     "beside",
+    "fan",
     "multiples",
     "over_time",
     "ranked",

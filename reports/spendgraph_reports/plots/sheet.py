@@ -165,6 +165,12 @@ def boxes(axes: Axes, corners: Sequence[Corners], colour: str, *, edged: bool = 
     )
 
 
+def band(axes: Axes, xs: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str) -> None:
+    """Fill what lies between two lines over the same points of the data."""
+    edge = [*zip(xs, high, strict=True), *reversed(list(zip(xs, low, strict=True)))]
+    axes.add_collection(PolyCollection([edge], facecolors=colour, edgecolors="none"), autolim=False)
+
+
 def name_of(text: str, room: float, size: float = TEXT, *, bold: bool = False) -> str:
     """A tag as a label of at most so many pixels: visible, and without its middle where it is longer."""
     shown = visible(text)
