@@ -3,7 +3,7 @@
     python benchmarks/anomalies.py [--quick] [--seed N] [--json]
 
 - NAB: 47 real files of the Numenta Anomaly Benchmark, its standard profile (nab.py); drops count there too. At a detector's own threshold, and at the best single
-  one, which one knows only afterwards.
+  one, which one knows only afterwards. spendgraph's own one for metrics was chosen with these files in view: they say what it can do, not what it does elsewhere.
 - Incidents: incidents.py puts them into tenants, judging.py says what found and false alarm mean. Each detector's threshold is swept to at most 0.5 false alarms per
   series-week on these very cases, which flatters all of them alike; beside it stands what spendgraph finds at its own threshold.
 - New tenants: alerts from the third day's end to day 28, from a first day on without any history, each detector at its own threshold. Days 15 to 28 are days of
@@ -22,12 +22,11 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from spendgraph_anomaly.detectors import Detector, Settings
-
 from incidents import HOUR, KINDS, TEN_MINUTES, cases, new_tenants, tenants
 from judging import Found, Scorer, at_most, at_own_threshold, false_alarm_rate, score_cases, streamed
 from nab import corpus, data_folder, score_alerts, sweep
 from rivals import RIVALS
+from spendgraph_anomaly.detectors import Detector, Settings
 
 OURS: Final = "spendgraph"
 BASELINE: Final = "3-sigma, 720 h"
@@ -182,7 +181,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a quarter of the cases")
-    parser.add_argument("--seed", type=int, default=7, help="of the tenants and incidents")
+    parser.add_argument("--seed", type=int, default=23, help="of the tenants and incidents")
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
     if not data_folder().is_dir():

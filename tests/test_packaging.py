@@ -83,11 +83,12 @@ def test_a_package_is_typed(wheel: zipfile.ZipFile, package: str) -> None:
 
 
 def test_the_wheel_brings_command_entry_points_and_licence(wheel: zipfile.ZipFile) -> None:
-    """`spendgraph` is a command, the demo registers through the entry-point group, the licence is inside."""
+    """`spendgraph` is a command, whatever adds to it registers through entry-point groups, the licence is inside."""
     (entry_points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     text = wheel.read(entry_points).decode()
     assert "[console_scripts]\nspendgraph = spendgraph.cli:main" in text
-    assert "[spendgraph.commands]\ndemo = spendgraph_demo.command:register" in text
+    assert "\nanomaly = spendgraph_anomaly.cli:register\ndemo = spendgraph_demo.command:register\n" in text
+    assert "[spendgraph.monthly]\nAnomaly review = spendgraph_anomaly.review:monthly_section\n" in text
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
