@@ -81,7 +81,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cases", type=int, default=400, help="how many incidents")
-    parser.add_argument("--seed", type=int, default=7, help="of everything")
+    parser.add_argument("--seed", type=int, default=23, help="of everything")
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
     found = [tried(case) for case in cases(options.cases, seed=options.seed)]
