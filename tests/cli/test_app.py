@@ -11,7 +11,19 @@ import pytest
 from cli.kit import Cli
 from spendgraph.cli.app import OWN_COMMANDS
 
-COMMANDS = (*OWN_COMMANDS, "demo", "export", "import", "nightly", "reconcile", "report")
+COMMANDS = (
+    *OWN_COMMANDS,
+    "anomalies",
+    "demo",
+    "export",
+    "forecast",
+    "import",
+    "incidents",
+    "nightly",
+    "reconcile",
+    "report",
+    "watch",
+)
 
 
 def test_help_lists_own_and_registered_commands(cli: Cli) -> None:

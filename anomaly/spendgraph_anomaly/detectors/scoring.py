@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import expm1, sqrt
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -130,9 +131,8 @@ class Scoring:
         )
         self._numbers, self._weekday_number = reading.numbers, np.array([ratio])
         each = self._tails.surprise(self._numbers)
-        together = float(
-            np.expm1(np.sqrt(np.mean(np.log1p(each) ** 2)))
-        )  # several that agree count, and one alone
+        logs = np.log1p(each)
+        together = expm1(sqrt(float(logs @ logs) / len(logs)))  # several that agree count, and one alone
         weekday = float(self._weekday_tails.surprise(self._weekday_number)[0])
         of_weekday = weekday / WEEKDAY_SURPRISE * self._settings.threshold
         expected = self._expected(reading.usual)

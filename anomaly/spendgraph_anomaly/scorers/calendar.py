@@ -41,7 +41,6 @@ class Calendar:
             ) from error
         self._every_s: Final = every_s
         self._holidays: Final = holidays
-        self._offsets: Final = lru_cache(maxsize=128)(self._offset_of_hour)
 
     def days(self, start_us: int) -> Ints:
         """How many bins ago the same time of the last seven days was."""
@@ -62,16 +61,25 @@ class Calendar:
         return local.weekday() * 24 + local.hour
 
     def _ago(self, start_us: int, days: range) -> Ints:
-        if self._every_s >= DAY_S:  # a day is a bin, however many hours it has
-            return np.array(days, dtype=np.int64)
-        second = start_us // 1_000_000
-        here = self._offsets(second // 3600)
-        seconds = [each * DAY_S - (here - self._offsets((second - each * DAY_S) // 3600)) for each in days]
-        return np.array([round(each / self._every_s) for each in seconds], dtype=np.int64)
-
-    def _offset_of_hour(self, hour: int) -> int:
-        offset = datetime.fromtimestamp(hour * 3600, UTC).astimezone(self._zone).utcoffset() or timedelta()
-        return round(offset.total_seconds())
+        return _ago(self._zone, self._every_s, start_us // 1_000_000, days)
 
     def _local(self, start_us: int) -> datetime:
         return datetime.fromtimestamp(start_us // 1_000_000, UTC).astimezone(self._zone)
+
+
+@lru_cache(maxsize=16_384)  # all series of a zone have the same bins
+def _ago(zone: ZoneInfo, every_s: int, second: int, days: range) -> Ints:
+    if every_s >= DAY_S:  # a day is a bin, however many hours it has
+        return np.array(days, dtype=np.int64)
+    here = _offset(zone, second // 3600)
+    seconds = [each * DAY_S - (here - _offset(zone, (second - each * DAY_S) // 3600)) for each in days]
+    found = np.array([round(each / every_s) for each in seconds], dtype=np.int64)
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=16_384)
+def _offset(zone: ZoneInfo, hour: int) -> int:
+    """How far the zone's clocks are ahead of UTC in an hour since 1970, in seconds."""
+    offset = datetime.fromtimestamp(hour * 3600, UTC).astimezone(zone).utcoffset() or timedelta()
+    return round(offset.total_seconds())

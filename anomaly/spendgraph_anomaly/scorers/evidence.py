@@ -111,14 +111,14 @@ class Evidence:
         mean = max(usual.mean(self._month), least_mean, 1e-12)
         now = np.maximum(recent.means(np.zeros(1, dtype=np.int64), self._windows)[0], 0.0)
         lags = np.concatenate([days, days - self._hour, days + self._hour]) - 1
-        around = np.maximum(usual.means(lags, self._windows), 0.0)  # no number stays none
-        same = around[: len(days)]
-        known: NDArray[np.bool_] = ~np.isnan(same)
+        means = usual.means(lags, self._windows)
+        has_mean: NDArray[np.bool_] = means == means  # noqa: PLR0124 - what is not a number is not itself; the quickest way to ask
+        around = np.where(has_mean & (means > 0), means, 0.0)
+        same, known = around[: len(days)], has_mean[: len(days)]
         seen: NDArray[np.bool_] = np.any(known, axis=0)
-        filled = np.nan_to_num(same)
         references: dict[Reference, Floats] = {
-            "highest": filled.max(axis=0),
-            "around": np.nan_to_num(around).max(axis=0),
+            "highest": same.max(axis=0),
+            "around": around.max(axis=0),
             "record": np.maximum(self.records.max(axis=0), 0.0),
         }
         numbers = [
@@ -137,7 +137,7 @@ class Evidence:
         return Reading(
             numbers=np.concatenate([numbers, lasting if seen[0] else np.full(len(LASTING), -np.inf)]),
             mean=mean,
-            usual=float(filled[:, 0].sum() / known[:, 0].sum()) if seen[0] else None,
+            usual=float(same[:, 0].sum() / known[:, 0].sum()) if seen[0] else None,
             highest=float(references["around"][0]) if seen[0] else None,
         )
 

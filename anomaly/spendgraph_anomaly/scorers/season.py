@@ -19,14 +19,15 @@ class Smoothing(NamedTuple):
     """How smooth STL's parts are, by its own names; the trend's and the low pass's lengths follow from the period unless said.
 
     A seasonal length of 35 points of the same hour is more than a month: a season may change, but not within days, so that a loop of some nights is none.
+    The jumps have LOESS run at every third or fourth point and draw lines between: a third of the time, and a thousandth of the amplitude beside it.
     """
 
     seasonal: int = 35
     trend: int | None = None
     low_pass: int | None = None
-    seasonal_jump: int = 1
-    trend_jump: int = 1
-    low_pass_jump: int = 1
+    seasonal_jump: int = 4
+    trend_jump: int = 4
+    low_pass_jump: int = 3
     inner_iter: int = 1
     outer_iter: int = 5
 
