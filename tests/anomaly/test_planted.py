@@ -29,35 +29,21 @@ def planted(written: Written, name: str) -> dict[str, Any]:
     return next(event for event in written.document["planted"] if event["name"] == name)
 
 
-@pytest.fixture(scope="module")
-def found(history: Written) -> list[dict[str, Any]]:
-    """The rows of its last month's review."""
+def test_the_loops_are_found_by_name_and_little_else(history: Written) -> None:
+    """By tenant and feature, from the first hour, and what they cost within a twentieth; the dearest is called what it is, and its task named."""
     with Books(history.ledger, zone="Europe/Berlin") as books:
         september = Period.month("2026-09", books.zone)
-        return rows_of(anomalies(books, september, minimum_usd="10", now_us=OCTOBER_US))
-
-
-@pytest.mark.parametrize("name", ["stuck loop", "off-hours loop"])
-def test_a_loop_is_found_with_its_dollars(history: Written, found: list[dict[str, Any]], name: str) -> None:
-    """By tenant and feature, from its first hour, and what it cost within a twentieth."""
-    loop = planted(history, name)
-    near = [row for row in found if abs(row["excess_nanousd"] - loop["nanousd"]) < loop["nanousd"] / 20]
-    (row,) = near
-    assert row["cut"] == f"tenant {loop['tags']['tenant']}, feature {loop['tags']['feature']}"
-    assert abs(row["began"].timestamp() * 1e6 - loop["first_us"]) <= 3_600_000_000
-
-
-def test_the_stuck_loop_is_called_one_and_its_task_is_named(
-    history: Written, found: list[dict[str, Any]]
-) -> None:
-    """The dearest incident, explained: one task with hundreds of steps."""
-    loop = planted(history, "stuck loop")
-    first = found[0]
-    assert first["cause"] == "stuck loop"
-    with Books(history.ledger) as books:
+        found = rows_of(anomalies(books, september, minimum_usd="10", now_us=OCTOBER_US))
         task = next(iter(books.reader.dearest_tasks(1, feature="lead-research")))
-    assert first["sample_task"] == task["task_id"]
-    assert task["steps"] == loop["steps"]
+    for name in ("stuck loop", "off-hours loop"):
+        loop = planted(history, name)
+        (row,) = [row for row in found if abs(row["excess_nanousd"] - loop["nanousd"]) < loop["nanousd"] / 20]
+        assert row["cut"] == f"tenant {loop['tags']['tenant']}, feature {loop['tags']['feature']}"
+        assert abs(row["began"].timestamp() * 1e6 - loop["first_us"]) <= 3_600_000_000
+    assert found[0]["cause"] == "stuck loop"
+    assert found[0]["sample_task"] == task["task_id"]
+    assert task["steps"] == planted(history, "stuck loop")["steps"]
+    assert len(found) <= 4  # two loops are planted that cost more than $10, in 45 days of 20 tenants
 
 
 def test_the_deploy_that_made_prompts_longer_is_named(history: Written) -> None:
@@ -69,8 +55,3 @@ def test_the_deploy_that_made_prompts_longer_is_named(history: Written) -> None:
     (row, *_) = [row for row in rows_of(report) if row["cut"] == f"feature {deploy['tags']['feature']}"]
     assert row["cause"] == "longer calls after a deploy"
     assert f"version {deploy['tags']['version']}" in row["carrier"]
-
-
-def test_there_are_few_others(found: list[dict[str, Any]]) -> None:
-    """Two loops are planted that cost more than $10, in 45 days of 20 tenants."""
-    assert len(found) <= 4
