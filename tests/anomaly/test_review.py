@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from reporting.kit import DAY, ZONES, cost, spending, write
 from reporting.office import DOLLAR, SEPTEMBER, office, rows_of
-from spendgraph.ledger import StepRow
+from spendgraph.ledger import Ledger, StepRow
+from spendgraph.ledger.incidents import IncidentRow, Mute, incident_id
 from spendgraph.policy import parse_policy
 from spendgraph_anomaly.detectors import Settings
 from spendgraph_anomaly.review import anomalies
@@ -51,6 +53,46 @@ def test_a_loop_is_told_once_with_its_dollars(tmp_path: Path) -> None:
     )
     assert report.findings[1].startswith(
         "Mon 21 Sep, 12:00, for 3 hours: tenant acme, feature chat spent $60."
+    )
+
+
+def test_what_people_said_of_it_stands_beside(tmp_path: Path) -> None:
+    """The newest word on an incident that the watch has found in the same hours, of the tenant alone; not those on others."""
+    path = office(tmp_path / "ledger.db", {("acme", "chat", 10): 20 * DOLLAR})
+    ten_us = DAY + 10 * 3_600_000_000
+    with Ledger.open(path) as ledger:
+        for tenant, start_us in (("acme", ten_us), ("globex", ten_us), ("acme", ten_us - DAY_US)):
+            found = incident(tenant, start_us)
+            ledger.watch_book.keep([found])
+            mute = Mute(50 * DOLLAR, OCTOBER_US)
+            ledger.watch_book.say(found.incident_id, "noise", by="bo", why=f"{tenant}, at first", mute=mute)
+            ledger.watch_book.say(found.incident_id, "real", by="ann", why=f"a loop of {tenant}")
+    with Books(path, zone="Europe/Berlin") as books:
+        report = anomalies(books, Period.month("2026-09", "Europe/Berlin"), now_us=OCTOBER_US)
+    (row,) = rows_of(report)
+    assert row["said"] == "real, says ann: a loop of acme"
+
+
+def incident(tenant: str, start_us: int) -> IncidentRow:
+    """An hour of a tenant that the watch has found."""
+    scope = f"tenant={tenant}"
+    return IncidentRow(
+        incident_id=incident_id("tenants", scope, start_us),
+        watch="tenants",
+        scope=scope,
+        tags=json.dumps({"tenant": tenant}),
+        every="hour",
+        kind="spike",
+        severity="low",
+        score=0.9,
+        start_us=start_us,
+        until_us=start_us + 3_600_000_000,
+        end_us=start_us + 3_600_000_000,
+        expected_nanousd=0,
+        observed_nanousd=20 * DOLLAR,
+        excess_nanousd=20 * DOLLAR,
+        may_suspend=0,
+        found_us=start_us + 3_600_000_000,
     )
 
 

@@ -111,8 +111,10 @@ def _baseline(found: Explanation) -> str:
     unit = counted(days, "day") if rest else counted(weeks, "week")
     if len(found.baseline) == 1:
         return f"in the same hours {unit} before"
-    what = "days" if days == 1 else "weeks" if days == 7 else f"{len(found.baseline)} times {unit}"
-    return f"on average in the same hours of the {len(found.baseline)} past {what}"
+    count = len(found.baseline)
+    if days in {1, 7}:
+        return f"on average in the same hours of the {count} past {'days' if days == 1 else 'weeks'}"
+    return f"on average in the {count} times {unit} before"
 
 
 def _of_cut(found: Explanation) -> Iterator[str]:

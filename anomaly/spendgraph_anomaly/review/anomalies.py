@@ -14,6 +14,7 @@ from spendgraph_anomaly.review.explaining import explained
 from spendgraph_anomaly.review.footing import Stretch, spent_within
 from spendgraph_anomaly.review.judging import WARM_UP_US, Judge
 from spendgraph_anomaly.review.merging import merged, parts
+from spendgraph_anomaly.review.verdicts import Verdicts
 from spendgraph_anomaly.review.wording import cut_text, findings_of, too_new
 from spendgraph_anomaly.series import whole_bins
 from spendgraph_reports.amounts import dollars
@@ -66,6 +67,11 @@ COLUMNS: Final = (
     Column("cause", "text", "What it was, in a few words; empty where nothing is clear."),
     Column("changed", "text", "What changed most there, with numbers; empty where nothing grew."),
     Column("sample_task", "text", "The dearest task in it; empty where its steps were pruned."),
+    Column(
+        "said",
+        "text",
+        "What people have said of it where the watch has found it too: real, expected or noise; empty where nobody has.",
+    ),
 )
 """What `anomalies` says of each incident."""
 
@@ -157,6 +163,10 @@ def reviewed(
     judge = Judge(cuts, settings or Settings(least_excess=_FIRST * least / NANO_PER_USD), since)
     told = _told(cuts, judge, least)
     rows = [_row(cuts, part) for part in told]
+    verdicts = Verdicts(books, since, until)
+    for row, part in zip(rows, told, strict=True):
+        alarm = part.alarm
+        row["said"] = verdicts.on(alarm.tags, cuts.start(alarm.first), cuts.start(alarm.last))
     why: list[str] = []
     for row, part in zip(rows[:EXPLAINED], told, strict=False):
         when = Period(cuts.start(part.alarm.first), cuts.start(part.alarm.last))
