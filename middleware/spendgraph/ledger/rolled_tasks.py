@@ -6,12 +6,13 @@ A task is in a period if its first step started in it, whenever that was booked.
 # ruff: noqa: S608 - names are from the whitelists of this package
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
 
 from spendgraph.clock import to_us
 from spendgraph.ledger import ranks
@@ -80,7 +81,7 @@ def read_task_costs(
         groups[tuple(group)].append(some[1:-1])
     rows: list[dict[str, Any]] = []
     for group, found in groups.items():
-        costs: list[int] = json.loads(f"[{','.join(filter(None, found))}]")
+        costs: list[int] = orjson.loads(f"[{','.join(filter(None, found))}]")
         if not costs:
             continue
         *at_shares, largest = ranks.quantiles(costs, [*quantiles, 1])
