@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from spendgraph.cli.options import DEFAULT_LEDGER, LedgerOption, misused
 from spendgraph_reports.cli.offering import (
-    Form,
+    AsJsonOption,
+    FormOption,
+    OutputOption,
+    SinceOption,
     TimezoneOption,
     WhosePolicyOption,
     deliver,
@@ -75,22 +77,16 @@ def forecast(
         str | None,
         typer.Option("--month", "-m", help="A month such as 2026-12; this one, when nothing is given."),
     ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="The first day, instead of a month.")
-    ] = None,
+    since: SinceOption = None,
     until: Annotated[
         str | None,
         typer.Option("--to", metavar="DATE", help="The day that is not in it any more; with --from."),
     ] = None,
     timezone: TimezoneOption = "UTC",
     policy: WhosePolicyOption = None,
-    form: Annotated[
-        Form, typer.Option("--format", "-f", help="A table here, or what a file holds.")
-    ] = "table",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; it is replaced whole.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    form: FormOption = "table",
+    output: OutputOption = None,
+    as_json: AsJsonOption = False,
 ) -> None:
     """What the month will come to, with an interval that holds what it promises; or the next days, or when budgets run out."""
     if as_json and form not in {"table", "json"}:
@@ -141,7 +137,13 @@ def _moment(as_of: str | None, zone: str) -> int:
     from spendgraph.clock import utc_us
     from spendgraph_reports.period import midnight
 
-    return utc_us() if as_of is None else midnight(date.fromisoformat(as_of), zone)
+    if as_of is None:
+        return utc_us()
+    try:
+        day = date.fromisoformat(as_of)
+    except ValueError:
+        raise ValueError(f"expected a day such as 2026-12-01 with --as-of, found {as_of!r}") from None
+    return midnight(day, zone)
 
 
 def _period(

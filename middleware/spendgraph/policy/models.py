@@ -262,7 +262,7 @@ class Policy(Section):
     """What happens at the end of a run that ignored a refusal inside it: an error, or a line in the log."""
 
     loop_wait_ms: Count = 250
-    """How many milliseconds an event loop waits for the ledger before a call is refused as `LedgerBusy`."""
+    """How many milliseconds an event loop waits for the ledger before a call is refused as `LedgerBusy`; after a wait in vain 25, until it has answered."""
 
     @field_validator("budgets")
     @classmethod

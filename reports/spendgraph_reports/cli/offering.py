@@ -35,6 +35,14 @@ WhosePolicyOption = Annotated[
         help="Whose mappings and splits say who pays, and whose prices hold; spendgraph.yaml here, when there is one.",
     ),
 ]
+SinceOption = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="The first day, instead of a month.")
+]
+FormOption = Annotated[Form, typer.Option("--format", "-f", help="A table here, or what a file holds.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The file to write; it is replaced whole.")
+]
+AsJsonOption = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 
 _NEEDED: Final = ("pandas", "duckdb", "jinja2")
 _TYPES: Final[dict[str, object]] = {"Books": object, "Period": object, "Report": object}
@@ -48,22 +56,16 @@ def _asked(
         str | None,
         typer.Option("--month", "-m", help="A month such as 2026-08; this one, when no period is given."),
     ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="The first day, instead of a month.")
-    ] = None,
+    since: SinceOption = None,
     until: Annotated[
         str | None,
         typer.Option("--to", metavar="DATE", help="The day that is not in it any more; now, when not given."),
     ] = None,
     timezone: TimezoneOption = "UTC",
     policy: WhosePolicyOption = None,
-    form: Annotated[
-        Form, typer.Option("--format", "-f", help="A table here, or what a file holds.")
-    ] = "table",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; it is replaced whole.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    form: FormOption = "table",
+    output: OutputOption = None,
+    as_json: AsJsonOption = False,
 ) -> None:
     """The options that all reports share."""
 
